@@ -1,0 +1,63 @@
+"""The tables, typed. Imports everything, so that the metadata is complete."""
+
+from recovery_service.models.appointments import Appointment
+from recovery_service.models.audit import AuditEvent
+from recovery_service.models.base import Base
+from recovery_service.models.check_ins import CheckIn
+from recovery_service.models.clinics import Clinic
+from recovery_service.models.consents import Consent
+from recovery_service.models.deliveries import Delivery
+from recovery_service.models.devices import Destination, Device, EnrolmentCode
+from recovery_service.models.episodes import Episode
+from recovery_service.models.infrastructure import AttemptBucket, DirectoryEntry, WorkerHeartbeat
+from recovery_service.models.occurrences import Occurrence, OccurrenceAction
+from recovery_service.models.patients import Patient, PatientExternalId
+from recovery_service.models.plans import (
+    PlanItem,
+    PlanRestriction,
+    PlanRevision,
+    PlanTemplate,
+    PlanTemplateVersion,
+    RecoveryPlan,
+)
+from recovery_service.models.schedules import Schedule, ScheduleRule
+from recovery_service.models.sites import Site, SiteHoliday
+from recovery_service.models.staff import CareTeamMember, StaffMember
+from recovery_service.models.tokens import AccessToken, RefreshToken, StaffSession, TokenFamily
+
+__all__ = [
+    "AccessToken",
+    "Appointment",
+    "AttemptBucket",
+    "AuditEvent",
+    "Base",
+    "CareTeamMember",
+    "CheckIn",
+    "Clinic",
+    "Consent",
+    "Delivery",
+    "Destination",
+    "Device",
+    "DirectoryEntry",
+    "EnrolmentCode",
+    "Episode",
+    "Occurrence",
+    "OccurrenceAction",
+    "Patient",
+    "PatientExternalId",
+    "PlanItem",
+    "PlanRestriction",
+    "PlanRevision",
+    "PlanTemplate",
+    "PlanTemplateVersion",
+    "RecoveryPlan",
+    "RefreshToken",
+    "Schedule",
+    "ScheduleRule",
+    "Site",
+    "SiteHoliday",
+    "StaffMember",
+    "StaffSession",
+    "TokenFamily",
+    "WorkerHeartbeat",
+]

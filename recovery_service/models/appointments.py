@@ -1,0 +1,65 @@
+"""Appointments: follow-ups from to be booked to attended."""
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Index, String, Text, text
+from sqlalchemy.orm import Mapped
+
+from recovery_service.models.base import (
+    Base,
+    ClinicKey,
+    OptionalReference,
+    PrimaryKey,
+    Reference,
+    Versioned,
+    health,
+    operational,
+)
+from recovery_service.models.keys import within_clinic
+
+
+class Appointment(Versioned, Base):
+    """One follow-up of an episode; the window holds the local dates it should fall in."""
+
+    __tablename__ = "appointment"
+    __table_args__ = (
+        within_clinic("patient", "patient_id"),
+        within_clinic("episode", "episode_id"),
+        within_clinic("site", "site_id"),
+        CheckConstraint(
+            "state IN ('to_book', 'booked', 'attended', 'missed', 'cancelled', 'outcome_unknown')",
+            name="state",
+        ),
+        CheckConstraint(
+            "state IN ('to_book', 'cancelled') OR starts_at IS NOT NULL", name="starts_at"
+        ),
+        CheckConstraint("minutes BETWEEN 5 AND 480", name="minutes"),
+        CheckConstraint("mode IN ('in_person', 'phone', 'video')", name="mode"),
+        CheckConstraint("window_to >= window_from", name="window"),
+        Index(
+            "uq_appointment_template",
+            "clinic_id",
+            "episode_id",
+            "kind",
+            unique=True,
+            postgresql_where=text("from_template"),
+        ),
+        Index("ix_appointment_patient", "clinic_id", "patient_id", "starts_at"),
+    )
+
+    clinic_id: Mapped[ClinicKey]
+    id: Mapped[PrimaryKey]
+    patient_id: Mapped[Reference]
+    episode_id: Mapped[Reference]
+    site_id: Mapped[Reference]
+    kind: Mapped[str] = operational(String(64))
+    state: Mapped[str] = operational(String(16), default="to_book")
+    from_template: Mapped[bool] = operational(default=False)
+    window_from: Mapped[date | None] = operational()
+    window_to: Mapped[date | None] = operational()
+    starts_at: Mapped[datetime | None] = operational()
+    minutes: Mapped[int | None] = operational()
+    location: Mapped[str | None] = operational(String(200))
+    mode: Mapped[str] = operational(String(16), default="in_person")
+    preparation: Mapped[str | None] = health(Text)
+    created_by: Mapped[OptionalReference]

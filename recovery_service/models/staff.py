@@ -1,0 +1,67 @@
+"""Staff members and the care teams they form."""
+
+from datetime import date, datetime
+
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped
+
+from recovery_service.models.base import (
+    Base,
+    ClinicKey,
+    PrimaryKey,
+    Reference,
+    Versioned,
+    contact,
+    identifying,
+    operational,
+    secret,
+)
+from recovery_service.models.keys import of_clinic, within_clinic
+
+
+class StaffMember(Versioned, Base):
+    """A person who works for the clinic, with one or more roles."""
+
+    __tablename__ = "staff_member"
+    __table_args__ = (
+        of_clinic(),
+        UniqueConstraint("clinic_id", "email"),
+        CheckConstraint("email = lower(email) AND email LIKE '%_@_%'", name="email"),
+        CheckConstraint(
+            "cardinality(roles) > 0 AND roles <@ "
+            "ARRAY['physiotherapist', 'surgeon', 'coordinator', 'admin']::varchar[]",
+            name="roles",
+        ),
+    )
+
+    clinic_id: Mapped[ClinicKey]
+    id: Mapped[PrimaryKey]
+    email: Mapped[str] = contact(String(254))
+    name: Mapped[str] = identifying(String(200))
+    roles: Mapped[list[str]] = operational(ARRAY(String(32)))
+    locale: Mapped[str] = operational(String(16), default="en")
+    password_hash: Mapped[str | None] = secret(String(200))
+    totp_seed: Mapped[bytes | None] = secret()
+    totp_last_step: Mapped[int | None] = operational(BigInteger)
+    disabled_at: Mapped[datetime | None] = operational()
+
+
+class CareTeamMember(Base):
+    """Which staff member follows which patient, from when until when (inclusive)."""
+
+    __tablename__ = "care_team_member"
+    __table_args__ = (
+        within_clinic("patient", "patient_id"),
+        within_clinic("staff_member", "staff_id"),
+        UniqueConstraint("clinic_id", "patient_id", "staff_id", "from_date"),
+        CheckConstraint("to_date >= from_date", name="dates"),
+        Index("ix_care_team_member_staff", "clinic_id", "staff_id"),
+    )
+
+    clinic_id: Mapped[ClinicKey]
+    id: Mapped[PrimaryKey]
+    patient_id: Mapped[Reference]
+    staff_id: Mapped[Reference]
+    lead: Mapped[bool] = operational(default=False)
+    from_date: Mapped[date] = operational()
+    to_date: Mapped[date | None] = operational()
