@@ -1,0 +1,184 @@
+"""The only commit and rollback, and the clinic's wall around every statement."""
+
+import select
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import psycopg
+from sqlalchemy import Engine, event, exc, make_url
+from sqlalchemy.orm import Session
+
+from recovery_service.clock import Clock
+from recovery_service.extensions import db
+
+_SCOPE = "SELECT set_config('app.clinic_id', %s, true)"
+_clinic: ContextVar[UUID | None] = ContextVar("clinic", default=None)
+_unscoped: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+OLDEST_SERVER = 160000
+
+
+class UnfitDatabaseError(Exception):
+    """The server cannot keep what this service promises; the message says why."""
+
+
+def role_url(url: str, role: str) -> str:
+    """Return the URL with the role to assume at connect, whoever signs in.
+
+    One login that is a member of all roles works as well as one login each.
+    """
+    parsed = make_url(url).set(drivername="postgresql+psycopg")
+    options = f"{parsed.query.get('options', '')} -c role={role}".strip()
+    return parsed.update_query_dict({"options": options}).render_as_string(hide_password=False)
+
+
+def current_clinic() -> UUID | None:
+    """Return the clinic whose rows may be seen now."""
+    return _clinic.get()
+
+
+@contextmanager
+def within(clinic_id: UUID | None) -> Iterator[None]:
+    """Stand inside one clinic's wall."""
+    token = _clinic.set(clinic_id)
+    try:
+        yield
+    finally:
+        _clinic.reset(token)
+
+
+@contextmanager
+def transaction(clinic_id: UUID | None = None) -> Iterator[Session]:
+    """Run one use-case: everything is committed at the end, or nothing is."""
+    with within(clinic_id or _clinic.get()):
+        session = db.session()
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            db.session.remove()
+
+
+def one_trip(statement: str, values: Mapping[str, Any], *, clinic_id: UUID) -> list[Any]:
+    """Run one statement as its own transaction in one round trip; return its rows.
+
+    For the few requests that carry nearly all of the load: the pooled
+    driver connection is used directly, because building and adapting a
+    statement costs more than running it.
+    """
+    fairy = db.engine.raw_connection()
+    try:
+        driver: psycopg.Connection[Any] = fairy.driver_connection  # type: ignore[assignment]
+        driver.autocommit = True
+        try:
+            with driver.pipeline():
+                driver.execute(_SCOPE, (str(clinic_id),))
+                cursor = driver.execute(statement, values, prepare=True)
+            return cursor.fetchall()
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+    except psycopg.OperationalError as error:
+        fairy.invalidate(error)
+        raise
+    finally:
+        fairy.close()
+
+
+def install_wall(engine: Engine) -> None:
+    """Send the clinic's setting together with a transaction's first statement.
+
+    The setting is local to the transaction, so a pooled connection never
+    carries one clinic's scope into another's request.
+    """
+
+    @event.listens_for(engine, "begin")
+    def remember(connection: Any) -> None:
+        clinic_id = _clinic.get()
+        driver = connection.connection.driver_connection
+        if clinic_id is not None:
+            _unscoped[driver] = str(clinic_id)
+        else:
+            _unscoped.pop(driver, None)
+
+    @event.listens_for(engine, "do_execute")
+    def scope_first(cursor: Any, statement: str, parameters: Any, context: Any) -> bool | None:  # noqa: ARG001
+        clinic = _unscoped.pop(cursor.connection, None)
+        if clinic is None:
+            return None
+        if isinstance(cursor, psycopg.ServerCursor):
+            cursor.connection.execute(_SCOPE, (clinic,))
+            return None
+        with cursor.connection.pipeline():
+            cursor.connection.execute(_SCOPE, (clinic,))
+            cursor.execute(statement, parameters)
+        return True
+
+    @event.listens_for(engine, "do_executemany")
+    def scope_many(cursor: Any, statement: str, parameters: Any, context: Any) -> None:  # noqa: ARG001
+        # In a pipeline executemany reports no row counts, so the setting goes alone.
+        clinic = _unscoped.pop(cursor.connection, None)
+        if clinic is not None:
+            cursor.connection.execute(_SCOPE, (clinic,))
+
+
+def install_liveness_check(engine: Engine) -> None:
+    """Drop a pooled connection whose server has gone, without a round trip.
+
+    An idle PostgreSQL connection has nothing to say: a readable socket
+    means that the server closed it.
+    """
+
+    @event.listens_for(engine, "checkout")
+    def refuse_dead(driver: Any, record: Any, fairy: Any) -> None:  # noqa: ARG001
+        poll = select.poll()
+        poll.register(driver.fileno(), select.POLLIN)
+        if poll.poll(0):
+            raise exc.DisconnectionError
+
+
+def database_clock(engine: Engine, system: Clock) -> Clock:
+    """Return a clock that agrees with the database's.
+
+    Two machines whose clocks differ then agree on what is due. The offset
+    is taken anew with each connection of the pool.
+    """
+    offset = timedelta()
+
+    @event.listens_for(engine, "connect")
+    def compare(driver: Any, record: Any) -> None:  # noqa: ARG001
+        nonlocal offset
+        asked = system()
+        with driver.cursor() as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            said = cursor.fetchone()[0]
+        driver.rollback()
+        offset = said - (asked + (system() - asked) / 2)
+
+    return lambda: system() + offset
+
+
+def require_fit_server(engine: Engine, *, durable: bool) -> None:
+    """Refuse a server that is too old, or that may lose what was acknowledged."""
+    with engine.connect() as connection:
+        read = connection.exec_driver_sql
+        number = int(read("SHOW server_version_num").scalar_one())
+        if number < OLDEST_SERVER:
+            version = read("SHOW server_version").scalar_one()
+            raise UnfitDatabaseError(f"PostgreSQL 16 or newer is needed; the server is {version}")
+        if not durable:
+            return
+        for setting in ("fsync", "synchronous_commit"):
+            if read(f"SHOW {setting}").scalar_one() == "off":
+                raise UnfitDatabaseError(
+                    f"the server has {setting} = off: a check-in could be lost after it was"
+                    " acknowledged; switch it on"
+                )
