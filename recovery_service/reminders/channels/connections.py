@@ -1,0 +1,153 @@
+"""Outbound HTTP to addresses that clients gave: guarded, bounded, never redirected."""
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from recovery_service.reminders.channels.addresses import Resolver, public_addresses
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 8.0
+_ORIGINS_KEPT = 64
+_BODY_KEPT = 2048  # bytes of an answer read so that its connection can be used again
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A provider's answer: status and headers; the body is of no use to us."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+class Connections:
+    """A pool of keep-alive connections that only lead to public addresses.
+
+    Every connection resolves its host itself, has each address checked, and connects to the
+    very address that was checked; the certificate is still the name's. Redirects are answers,
+    no proxy is taken from the environment, and nothing is sent twice.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int,
+        allow_private: bool = False,
+        ca_file: str | None = None,
+        resolve: Resolver | None = None,
+    ) -> None:
+        self.allow_private = allow_private
+        self._resolve = resolve
+        self._in_use: dict[int, tuple[HTTPConnection, float]] = {}
+        context = ssl.create_default_context(cafile=ca_file)
+        self._manager = urllib3.PoolManager(
+            num_pools=_ORIGINS_KEPT,
+            maxsize=concurrency,
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            ssl_context=context,
+        )
+        self._manager.pool_classes_by_scheme = {
+            "http": self._pool(HTTPConnectionPool, HTTPConnection),
+            "https": self._pool(HTTPSConnectionPool, HTTPSConnection),
+        }
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send one request and return its answer.
+
+        Raises `UnsafeEndpoint` for an address that is not public, and urllib3's `HTTPError`
+        when there is no answer.
+        """
+        try:
+            response = self._manager.urlopen(
+                "POST", url, body=body, headers=headers, redirect=False, preload_content=False
+            )
+            self._finish(response)
+        finally:
+            self._in_use.pop(threading.get_ident(), None)
+        return Answer(response.status, response.headers)
+
+    def cut(self, *, longer_than: float) -> None:
+        """End requests that take more than so many seconds; their threads see a lost connection.
+
+        A read timeout counts from byte to byte, so an endpoint that drips its answer would
+        hold a thread for as long as it likes.
+        """
+        latest = time.monotonic() - longer_than
+        for connection, began in list(self._in_use.values()):
+            if began < latest:
+                with contextlib.suppress(OSError, AttributeError):
+                    connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._manager.clear()
+
+    def connect(self, connection: HTTPConnection) -> socket.socket:
+        """Open the socket of one connection, to a checked address."""
+        answers = public_addresses(
+            connection.host.strip("[]"),
+            connection.port or connection.default_port,
+            allow_private=self.allow_private,
+            resolve=self._resolve,
+        )
+        failure: OSError = OSError("no address")
+        for family, kind, proto, _, address in answers:
+            opened = socket.socket(family, kind, proto)
+            try:
+                opened.settimeout(CONNECT_SECONDS)
+                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                opened.connect(address)
+            except OSError as error:
+                opened.close()
+                failure = error
+            else:
+                return opened
+        if isinstance(failure, TimeoutError):
+            raise urllib3.exceptions.ConnectTimeoutError(connection, "connect timed out")
+        raise urllib3.exceptions.NewConnectionError(connection, "refused") from failure
+
+    def started(self, connection: HTTPConnection) -> None:
+        """Note which connection the calling thread waits for, and since when."""
+        thread = threading.get_ident()
+        _, began = self._in_use.get(thread, (None, time.monotonic()))
+        self._in_use[thread] = (connection, began)
+
+    def _pool(
+        self, pool: type[HTTPConnectionPool], connection: type[HTTPConnection]
+    ) -> type[HTTPConnectionPool]:
+        guarded = type("Guarded", (_Guarded, connection), {"connections": self})
+        return type("GuardedPool", (pool,), {"ConnectionCls": guarded})
+
+    @staticmethod
+    def _finish(response: urllib3.BaseHTTPResponse) -> None:
+        """Hand the connection back if the answer is short, else drop it."""
+        response.read(_BODY_KEPT, decode_content=False)
+        if response.read(1, decode_content=False):
+            response.close()
+        response.release_conn()
+
+
+class _Guarded(HTTPConnection):
+    """An urllib3 connection that has its address checked and can be cut."""
+
+    connections: Connections
+
+    def _new_conn(self) -> socket.socket:
+        return self.connections.connect(self)
+
+    def connect(self) -> None:
+        self.connections.started(self)
+        super().connect()
+
+    def request(self, *args: object, **kwargs: object) -> None:
+        self.connections.started(self)
+        super().request(*args, **kwargs)  # type: ignore[arg-type]
