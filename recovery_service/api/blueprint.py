@@ -1,0 +1,107 @@
+"""Blueprints of the API: strict about what comes in, honest about what goes out."""
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, ClassVar, TypeVar
+
+import marshmallow
+from flask import current_app, request
+from flask_smorest import Blueprint
+from marshmallow import fields
+from webargs.flaskparser import FlaskParser
+
+from recovery_service.api.json_body import StrictParser
+from recovery_service.api.schemas.base import ProblemSchema
+from recovery_service.errors import ClientIdReused, FieldError, Invalid
+from recovery_service.http_errors import PROBLEM
+
+View = TypeVar("View", bound=Callable[..., Any])
+SchemaLike = marshmallow.Schema | type[marshmallow.Schema]
+
+
+class ApiBlueprint(Blueprint):  # type: ignore[misc] # the package is untyped
+    """A resource of the API.
+
+    Beyond flask-smorest's: bodies are read by `json_body`; arguments in the
+    query that no schema of the route declares are refused, also on routes that
+    take none; schemas are built once, not once a request.
+    """
+
+    ARGUMENTS_PARSER: ClassVar[FlaskParser] = StrictParser()
+
+    def __init__(self, name: str, import_name: str, **options: Any) -> None:
+        super().__init__(name, import_name, **options)
+        self._declared: dict[tuple[str, str], dict[str, bool]] = {}
+        self.before_request(self._refuse_undeclared_arguments)
+
+    def arguments(self, schema: SchemaLike, **options: Any) -> Callable[[View], View]:
+        """Read arguments from the body, or from `location`, and pass them on."""
+        built = schema() if isinstance(schema, type) else schema
+        decorate: Callable[[View], View] = super().arguments(built, **options)
+        return decorate
+
+    def query(self, schema: SchemaLike) -> Callable[[View], View]:
+        """Read arguments from the query."""
+        return self.arguments(schema, location="query")
+
+    def idempotent(self, schema: SchemaLike) -> Callable[[View], View]:
+        """Show the stored object, through `schema`, when a client's id is reused."""
+        built = schema() if isinstance(schema, type) else schema
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def shown(*args: Any, **kwargs: Any) -> Any:
+                try:
+                    return current_app.ensure_sync(view)(*args, **kwargs)
+                except ClientIdReused as error:
+                    error.stored = built.dump(error.stored)
+                    raise
+
+            documented: View = self.alt_response(
+                409,
+                schema=_problem_with(built),
+                content_type=PROBLEM,
+                description="`client_id_reused`: `stored` is the object that stands",
+            )(shown)
+            return documented
+
+        return decorate
+
+    def _refuse_undeclared_arguments(self) -> None:
+        if not request.args:
+            return
+        declared = self._declared_arguments()
+        found = [
+            FieldError(f"?{name}", "Unknown argument." if name not in declared else "Given twice.")
+            for name, values in request.args.lists()
+            if name not in declared or (len(values) > 1 and not declared[name])
+        ]
+        if found:
+            raise Invalid(errors=found)
+
+    def _declared_arguments(self) -> dict[str, bool]:
+        """Return the names that the current route declares, and which may repeat."""
+        key = (str(request.endpoint), request.method)
+        if key not in self._declared:
+            self._declared[key] = {
+                field.data_key or name: isinstance(field, marshmallow.fields.List)
+                for schema in _query_schemas(*key)
+                for name, field in schema.load_fields.items()
+            }
+        return self._declared[key]
+
+
+def _problem_with(stored: marshmallow.Schema) -> type[marshmallow.Schema]:
+    name = f"{type(stored).__name__.removesuffix('Schema')}Reused"
+    return type(name, (ProblemSchema,), {"stored": fields.Nested(stored)})
+
+
+def _query_schemas(endpoint: str, method: str) -> Iterator[marshmallow.Schema]:
+    view: Any = current_app.view_functions[endpoint]
+    if hasattr(view, "view_class"):
+        name = "get" if method == "HEAD" else method.lower()
+        view = getattr(view.view_class, name, view)
+    documented = getattr(view, "_apidoc", {}).get("arguments", {})
+    for parameter in documented.get("parameters", ()):
+        if parameter["in"] in {"query", "querystring"}:
+            yield parameter["schema"]
