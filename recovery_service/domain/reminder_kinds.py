@@ -1,0 +1,144 @@
+"""What a plan can remind of; one entry here adds a kind everywhere.
+
+What a notification shows is neutral on purpose: it may stand on a lock screen
+that others read, so it never says what is to be done, nor that there was an
+operation. Kinds are stored as plain strings.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReminderKind:
+    """One kind of plan item, and how it behaves unless its rule says otherwise.
+
+    `counts` names the adherence figure it counts for (`exercise`, `posture`), None for
+    none. `identity` is `recurring` or `once`. `quiet` is what quiet hours do to it
+    (`shift`, `drop`, `ignore`), `priority` what survives the daily push budget (1 is
+    highest, 9 lowest). `titles` and `lines` are the notification's texts by language.
+    """
+
+    name: str
+    counts: str | None = None
+    identity: str = "recurring"
+    quiet: str = "shift"
+    priority: int
+    titles: Mapping[str, str]
+    lines: Mapping[str, str]
+
+
+class DuplicateKind(ValueError):
+    """Two kinds of one name."""
+
+
+class UnknownKind(ValueError):
+    """Not the name of a reminder kind."""
+
+
+def registry(*kinds: ReminderKind) -> Mapping[str, ReminderKind]:
+    """Return the kinds by name, read-only; raises `DuplicateKind`."""
+    by_name: dict[str, ReminderKind] = {}
+    for kind in kinds:
+        if by_name.setdefault(kind.name, kind) is not kind:
+            raise DuplicateKind(kind.name)
+    return MappingProxyType(by_name)
+
+
+_TITLES = MappingProxyType({"en": "Your plan", "tr": "Planınız"})
+
+
+def _lines(*, en: str, tr: str) -> Mapping[str, str]:
+    return MappingProxyType({"en": en, "tr": tr})
+
+
+REMINDER_KINDS = registry(
+    ReminderKind(
+        name="physiotherapy",
+        counts="exercise",
+        priority=3,
+        titles=_TITLES,
+        lines=_lines(
+            en="It is time for the next step of your plan.",
+            tr="Planınızdaki bir sonraki adımın zamanı geldi.",
+        ),
+    ),
+    ReminderKind(
+        name="walking",
+        counts="exercise",
+        priority=4,
+        titles=_TITLES,
+        lines=_lines(
+            en="Something in your plan is due now.",
+            tr="Planınızda şimdi sırası gelen bir şey var.",
+        ),
+    ),
+    ReminderKind(
+        name="posture",
+        counts="posture",
+        quiet="drop",
+        priority=7,
+        titles=_TITLES,
+        lines=_lines(
+            en="A short break from your plan.",
+            tr="Planınızdan kısa bir mola.",
+        ),
+    ),
+    ReminderKind(
+        name="movement_caution",
+        quiet="drop",
+        priority=6,
+        titles=_TITLES,
+        lines=_lines(
+            en="A note from your plan for today.",
+            tr="Planınızdan bugün için bir not.",
+        ),
+    ),
+    ReminderKind(
+        name="check_in",
+        priority=2,
+        titles=_TITLES,
+        lines=_lines(
+            en="A few short questions are waiting for you.",
+            tr="Sizi birkaç kısa soru bekliyor.",
+        ),
+    ),
+    ReminderKind(
+        name="medication",
+        priority=1,
+        titles=_TITLES,
+        lines=_lines(
+            en="You have a reminder in your plan.",
+            tr="Planınızda bir hatırlatma var.",
+        ),
+    ),
+    ReminderKind(
+        name="education",
+        identity="once",
+        priority=5,
+        titles=_TITLES,
+        lines=_lines(
+            en="There is something new to read in your plan.",
+            tr="Planınızda okuyabileceğiniz yeni bir şey var.",
+        ),
+    ),
+    ReminderKind(
+        name="follow_up",
+        identity="once",
+        priority=2,
+        titles=_TITLES,
+        lines=_lines(
+            en="There is something to arrange in your plan.",
+            tr="Planınızda ayarlamanız gereken bir şey var.",
+        ),
+    ),
+)
+
+
+def reminder_kind(name: str) -> ReminderKind:
+    """Return the kind of that name; raises `UnknownKind`."""
+    try:
+        return REMINDER_KINDS[name]
+    except KeyError:
+        raise UnknownKind(name) from None
