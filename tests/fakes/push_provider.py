@@ -101,7 +101,9 @@ class PushProvider:
         pushes: list[dict[str, Any]] = answer.json()
         return [push for push in pushes if accepted is None or push["accepted"] is accepted]
 
-    def wait_for(self, count: int, timeout: float = 10.0, *, since: int = 0) -> list[dict[str, Any]]:
+    def wait_for(
+        self, count: int, timeout: float = 10.0, *, since: int = 0
+    ) -> list[dict[str, Any]]:
         """Return what arrived since the nth, once at least `count` were accepted.
 
         Raises AssertionError when that many have not come within `timeout` seconds.

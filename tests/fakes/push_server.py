@@ -35,7 +35,7 @@ _TOPIC = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 class Provider:
     """What the provider knows: its devices, how to behave, and what has arrived."""
 
-    def __init__(self, log: str) -> None:
+    def __init__(self, log: Path) -> None:
         self.origin = ""
         self.devices: dict[str, PushDevice] = {}
         self.lines: list[str] = []
@@ -85,7 +85,7 @@ class Provider:
         if len(body) > _MAX_BODY:
             return 413, "too large", None
         topic = headers.get("topic", "")
-        if not headers.get("ttl", "").isdigit() or len(topic) > 32 or not _TOPIC >= set(topic):
+        if not headers.get("ttl", "").isdigit() or len(topic) > 32 or not set(topic) <= _TOPIC:
             return 400, "ttl or topic", None
         try:
             return 201, None, device.decrypt(body)
@@ -101,7 +101,7 @@ class Provider:
                 "ttl": int(headers["ttl"]) if headers.get("ttl", "").isdigit() else None,
                 "topic": headers.get("topic"),
                 "urgency": headers.get("urgency"),
-                "headers": headers,
+                "headers": {k: v for k, v in headers.items() if k != "authorization"},
                 **facts,
             },
             ensure_ascii=False,
@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(head.encode("latin-1") + body)
 
 
-async def serve(port: int, log: str, certificate: str | None, *, until_orphaned: bool) -> None:
+async def serve(port: int, log: Path, certificate: str | None, *, until_orphaned: bool) -> None:
     """Serve until killed, or until whoever started us is gone."""
     provider = Provider(log)
     tls = None
@@ -218,7 +218,7 @@ def main() -> None:
     asyncio.run(
         serve(
             chosen.port,
-            str(Path(chosen.log)),
+            Path(chosen.log),
             chosen.certificate,
             until_orphaned=chosen.until_orphaned,
         )

@@ -14,8 +14,6 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from recovery_service.reminders.channels.addresses import Resolver, public_addresses
 
-CONNECT_SECONDS = 3.0
-READ_SECONDS = 8.0
 _ORIGINS_KEPT = 64
 _BODY_KEPT = 2048  # bytes of an answer read so that its connection can be used again
 
@@ -40,19 +38,22 @@ class Connections:
         self,
         *,
         concurrency: int,
+        connect_seconds: float = 3.0,
+        read_seconds: float = 8.0,
         allow_private: bool = False,
         ca_file: str | None = None,
         resolve: Resolver | None = None,
     ) -> None:
         self.allow_private = allow_private
         self._resolve = resolve
+        self._connect_seconds = connect_seconds
         self._in_use: dict[int, tuple[HTTPConnection, float]] = {}
         context = ssl.create_default_context(cafile=ca_file)
         self._manager = urllib3.PoolManager(
             num_pools=_ORIGINS_KEPT,
             maxsize=concurrency,
             retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            timeout=urllib3.Timeout(connect=connect_seconds, read=read_seconds),
             ssl_context=context,
         )
         self._manager.pool_classes_by_scheme = {
@@ -103,7 +104,7 @@ class Connections:
         for family, kind, proto, _, address in answers:
             opened = socket.socket(family, kind, proto)
             try:
-                opened.settimeout(CONNECT_SECONDS)
+                opened.settimeout(self._connect_seconds)
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 opened.connect(address)
             except OSError as error:

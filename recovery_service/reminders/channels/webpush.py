@@ -24,12 +24,7 @@ from recovery_service.reminders.channels.addresses import (
     UnsafeEndpoint,
     check_endpoint,
 )
-from recovery_service.reminders.channels.connections import (
-    CONNECT_SECONDS,
-    READ_SECONDS,
-    Answer,
-    Connections,
-)
+from recovery_service.reminders.channels.connections import Answer, Connections
 from recovery_service.reminders.channels.protocol import (
     Address,
     Dead,
@@ -83,7 +78,8 @@ class WebPushSettings:
     allow_private_endpoints: bool = False
     concurrency: int = 16
     batch_seconds: float = 20.0
-    push_seconds: float = CONNECT_SECONDS + READ_SECONDS
+    connect_seconds: float = 3.0
+    read_seconds: float = 8.0
     ca_file: str | None = None
     resolve: Resolver | None = field(default=None, repr=False)
     clock: Clock = field(default_factory=SystemClock)
@@ -100,8 +96,11 @@ class WebPush:
             settings.vapid_private_key, settings.vapid_subject, clock=settings.clock
         )
         self._topic_key = hashlib.sha256(settings.vapid_private_key.encode()).digest()
+        self._push_seconds = settings.connect_seconds + settings.read_seconds
         self._connections = Connections(
             concurrency=settings.concurrency,
+            connect_seconds=settings.connect_seconds,
+            read_seconds=settings.read_seconds,
             allow_private=settings.allow_private_endpoints,
             ca_file=settings.ca_file,
             resolve=settings.resolve,
@@ -122,9 +121,9 @@ class WebPush:
         running = [
             self._threads.submit(self._drain, work, outcomes, started) for _ in range(threads)
         ]
-        give_up = started + self._settings.batch_seconds + self._settings.push_seconds + 1
+        give_up = started + self._settings.batch_seconds + self._push_seconds + 1
         while wait(running, timeout=_WATCH_SECONDS).not_done and time.monotonic() < give_up:
-            self._connections.cut(longer_than=self._settings.push_seconds)
+            self._connections.cut(longer_than=self._push_seconds)
         return list(outcomes)
 
     def close(self) -> None:
