@@ -1,0 +1,1 @@
+"""The backend for the weeks after minimally invasive spine surgery."""

@@ -27,19 +27,25 @@ class UnfitDatabaseError(Exception):
     """The server cannot keep what this service promises; the message says why."""
 
 
-def role_url(url: str, role: str) -> str:
+def role_url(url: str, role: str, *options: str) -> str:
     """Return the URL with the role to assume at connect, whoever signs in.
 
     One login that is a member of all roles works as well as one login each.
     """
     parsed = make_url(url).set(drivername="postgresql+psycopg")
-    options = f"{parsed.query.get('options', '')} -c role={role}".strip()
-    return parsed.update_query_dict({"options": options}).render_as_string(hide_password=False)
+    given = parsed.query.get("options", "")
+    together = " ".join([str(given), f"-c role={role}", *options]).strip()
+    return parsed.update_query_dict({"options": together}).render_as_string(hide_password=False)
 
 
 def current_clinic() -> UUID | None:
     """Return the clinic whose rows may be seen now."""
     return _clinic.get()
+
+
+def enter_clinic(clinic_id: UUID | None) -> None:
+    """Stand inside one clinic's wall until told otherwise; for the edge of a request."""
+    _clinic.set(clinic_id)
 
 
 @contextmanager

@@ -1,0 +1,20 @@
+"""Who is asking, and may they: closed unless opened."""
+
+from recovery_service.auth.access import (
+    allow,
+    allow_anyone,
+    allow_browser,
+    init_auth,
+    require_declared_access,
+)
+from recovery_service.auth.current import current_actor, request_time
+
+__all__ = [
+    "allow",
+    "allow_anyone",
+    "allow_browser",
+    "current_actor",
+    "init_auth",
+    "request_time",
+    "require_declared_access",
+]

@@ -1,6 +1,7 @@
 """Tables that belong to no clinic; the list of exemptions from the wall."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
@@ -33,7 +34,11 @@ class DirectoryEntry(Base):
 
 
 class WorkerHeartbeat(Base):
-    """A worker that lives writes its row; one that died is seen by its silence."""
+    """A worker that lives writes its row; one that died is seen by its silence.
+
+    ``figures`` holds numbers only: what the worker sees of the whole queue (the web
+    process sees one clinic at a time) and what it has done since it started.
+    """
 
     __tablename__ = "worker_heartbeat"
     __table_args__ = (Index("ix_worker_heartbeat_beat", "beat_at"),)
@@ -44,6 +49,7 @@ class WorkerHeartbeat(Base):
     started_at: Mapped[datetime] = operational()
     beat_at: Mapped[datetime] = operational()
     stopped_at: Mapped[datetime | None] = operational()
+    figures: Mapped[dict[str, Any]] = operational(default=dict)
 
 
 class AttemptBucket(Base):

@@ -34,9 +34,9 @@ class ScheduleRule(Base):
 class Schedule(Base):
     """Where one item's reminders stand; its id is the item's lineage.
 
-    ``next_date`` and ``next_slot`` name the occurrence that comes next;
-    ``next_due_at`` is when the worker looks at the row again and is null
-    when nothing is to come: finished, held, or ended.
+    ``next_date`` and ``next_minute`` are the place of the occurrence that comes next
+    (:class:`recovery_service.domain.recurrence.Place`); ``next_due_at`` is when the
+    worker looks at the row again, and null when nothing is to come: finished, held, ended.
     """
 
     __tablename__ = "schedule"
@@ -45,8 +45,9 @@ class Schedule(Base):
         within_clinic("episode", "episode_id"),
         within_clinic("schedule_rule", "rule_hash", to=("hash",)),
         CheckConstraint("remind_via IN ('push', 'device', 'none')", name="remind_via"),
-        CheckConstraint("(next_date IS NULL) = (next_slot IS NULL)", name="next"),
+        CheckConstraint("(next_date IS NULL) = (next_minute IS NULL)", name="next"),
         CheckConstraint("next_due_at IS NULL OR next_date IS NOT NULL", name="due"),
+        CheckConstraint("next_minute BETWEEN 0 AND 1439", name="minute"),
         CheckConstraint("failures >= 0", name="failures"),
         Index("ix_schedule_due", "next_due_at", postgresql_where=text("next_due_at IS NOT NULL")),
         Index("ix_schedule_patient", "clinic_id", "patient_id"),
@@ -64,7 +65,7 @@ class Schedule(Base):
     time_zone: Mapped[str] = identifying(String(64))
     opens_at: Mapped[datetime] = operational()
     next_date: Mapped[date | None] = operational()
-    next_slot: Mapped[str | None] = operational(String(32))
+    next_minute: Mapped[int | None] = operational(SmallInteger)
     next_due_at: Mapped[datetime | None] = operational()
     revision: Mapped[int] = operational(default=1)
     failures: Mapped[int] = operational(SmallInteger, default=0)

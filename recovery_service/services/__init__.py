@@ -1,0 +1,1 @@
+"""Use-cases: explicit session and time; they flush, and never commit."""

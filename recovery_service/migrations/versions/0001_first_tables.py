@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("figures", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_worker_heartbeat")),
     )
     op.create_index("ix_worker_heartbeat_beat", "worker_heartbeat", ["beat_at"], unique=False)
@@ -674,7 +675,7 @@ def upgrade() -> None:
         sa.Column("time_zone", sa.String(length=64), nullable=False),
         sa.Column("opens_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("next_date", sa.Date(), nullable=True),
-        sa.Column("next_slot", sa.String(length=32), nullable=True),
+        sa.Column("next_minute", sa.SmallInteger(), nullable=True),
         sa.Column("next_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("failures", sa.SmallInteger(), nullable=False),
@@ -682,12 +683,13 @@ def upgrade() -> None:
             "remind_via IN ('push', 'device', 'none')", name=op.f("ck_schedule_remind_via")
         ),
         sa.CheckConstraint(
-            "(next_date IS NULL) = (next_slot IS NULL)", name=op.f("ck_schedule_next")
+            "(next_date IS NULL) = (next_minute IS NULL)", name=op.f("ck_schedule_next")
         ),
         sa.CheckConstraint("failures >= 0", name=op.f("ck_schedule_failures")),
         sa.CheckConstraint(
             "next_due_at IS NULL OR next_date IS NOT NULL", name=op.f("ck_schedule_due")
         ),
+        sa.CheckConstraint("next_minute BETWEEN 0 AND 1439", name=op.f("ck_schedule_minute")),
         sa.ForeignKeyConstraint(
             ["clinic_id", "episode_id"],
             ["episode.clinic_id", "episode.id"],

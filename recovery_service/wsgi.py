@@ -1,0 +1,8 @@
+"""What a WSGI server loads: ``recovery_service.wsgi:app``."""
+
+import os
+
+from config.settings import Settings
+from recovery_service.app import create_app
+
+app = create_app(Settings.from_environ(os.environ))
