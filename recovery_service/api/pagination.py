@@ -133,9 +133,8 @@ def _value(kind: Any, raw: Any) -> Any:
 
 
 def _plain(wanted: type, raw: Any) -> Any:
-    if type(raw) is not wanted or (isinstance(raw, int) and raw not in _INT8):
-        raise InvalidCursor
-    if wanted is str and "\x00" in raw:
+    exact = type(raw) is wanted  # a bool is an int, but not here
+    if not exact or (wanted is int and raw not in _INT8) or (wanted is str and "\x00" in raw):
         raise InvalidCursor
     return raw
 
