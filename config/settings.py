@@ -65,7 +65,7 @@ class Settings:
         database = read.needed("DATABASE_URL", read_as.database_url)
         settings = cls(
             environment=environment,
-            secret_key=read.needed("SECRET_KEY", read_as.secret(known_ok=environment == "demo")),
+            secret_key=read.needed("SECRET_KEY", read_as.secret(known_ok=on_one_machine)),
             database_url=database,
             worker_database_url=read.given("WORKER_DATABASE_URL", database, read_as.database_url),
             migrator_database_url=read.given(

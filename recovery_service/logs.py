@@ -83,7 +83,7 @@ KEYS = frozenset(
     }
 )
 
-_EVENT = re.compile(r"[a-z][a-z0-9_]{2,63}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,63}")
 _TOKEN = re.compile(r"[!-~]{0,200}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -141,17 +141,20 @@ def _as_json(event: EventDict, **_: object) -> str:
 
 def withhold(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Replace whatever is not known to be harmless."""
-    return {key: _harmless(key, value) for key, value in event.items()}
+    return {
+        key if _NAME.fullmatch(key) else WITHHELD: _harmless(key, value)
+        for key, value in event.items()
+    }
 
 
 def _harmless(key: str, value: Any) -> Any:
     if key == "event":
-        return value if isinstance(value, str) and _EVENT.fullmatch(value) else WITHHELD
+        return value if isinstance(value, str) and _NAME.fullmatch(value) else WITHHELD
     if key == "template":
         return _CONTROL.sub(" ", str(value))[:300]
     if key in KEYS:
         return _plain(value)
-    if key.endswith("_id") and isinstance(value, int | str | UUID | None):
+    if key.endswith("_id") and _NAME.fullmatch(key) and isinstance(value, int | str | UUID | None):
         return _plain(value)
     return WITHHELD
 

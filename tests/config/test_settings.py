@@ -103,8 +103,10 @@ def test_secrets_do_not_show_in_the_representation() -> None:
     "weak",
     ["a" * 40, "change-me-change-me-change-me-change-me", "0123456789secret0123456789abcdefgh"],
 )
-def test_a_guessable_secret_is_refused_outside_the_demo(weak: str) -> None:
-    assert set(faults_of(SECRET_KEY=weak)) == {"RECOVERY_SECRET_KEY"}
+def test_a_guessable_secret_is_refused_outside_demo_and_tests(weak: str) -> None:
+    for environment in ("production", "development"):
+        faults = faults_of(SECRET_KEY=weak, ENVIRONMENT=environment)
+        assert set(faults) == {"RECOVERY_SECRET_KEY"}
     demo = COMPLETE | {"RECOVERY_SECRET_KEY": weak, "RECOVERY_ENVIRONMENT": "demo"}
     assert Settings.from_environ(demo).demo
 
