@@ -179,7 +179,8 @@ def test_no_value_can_forge_a_second_line(form: Any) -> None:
     configure_logs(form, stream=stream)
     forged = "ok\r\n2026-01-01 [error] database_dropped\x1b[2J"
     structlog.get_logger().info("sign_in", staff_id=forged, code=forged, **{"a\nb_id": 1})
-    logging.getLogger("some.library").warning(f"{forged} %s", 1)
+    library = logging.getLogger("some.library")
+    library.warning(f"{forged} %s", 1)
     structlog.reset_defaults()
     assert len(stream.getvalue().strip().splitlines()) == 2
     assert "\x1b" not in stream.getvalue()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import marshmallow
 from flask import current_app, request
@@ -17,6 +17,13 @@ from recovery_service.http_errors import PROBLEM
 
 View = TypeVar("View", bound=Callable[..., Any])
 SchemaLike = marshmallow.Schema | type[marshmallow.Schema]
+
+
+class Decorator(Protocol):
+    """Wraps a view and keeps its type."""
+
+    def __call__(self, view: View, /) -> View:
+        """Return the wrapped view."""
 
 
 class ApiBlueprint(Blueprint):  # type: ignore[misc] # the package is untyped
@@ -34,17 +41,50 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc] # the package is untyped
         self._declared: dict[tuple[str, str], dict[str, bool]] = {}
         self.before_request(self._refuse_undeclared_arguments)
 
-    def arguments(self, schema: SchemaLike, **options: Any) -> Callable[[View], View]:
-        """Read arguments from the body, or from `location`, and pass them on."""
-        built = schema() if isinstance(schema, type) else schema
-        decorate: Callable[[View], View] = super().arguments(built, **options)
+    # The verbs and `response` are flask-smorest's; here they keep a view's type.
+
+    def get(self, rule: str, **options: Any) -> Decorator:
+        """Serve a view at GET, and at HEAD."""
+        return self._route(rule, "GET", options)
+
+    def post(self, rule: str, **options: Any) -> Decorator:
+        """Serve a view at POST."""
+        return self._route(rule, "POST", options)
+
+    def put(self, rule: str, **options: Any) -> Decorator:
+        """Serve a view at PUT."""
+        return self._route(rule, "PUT", options)
+
+    def patch(self, rule: str, **options: Any) -> Decorator:
+        """Serve a view at PATCH."""
+        return self._route(rule, "PATCH", options)
+
+    def delete(self, rule: str, **options: Any) -> Decorator:
+        """Serve a view at DELETE."""
+        return self._route(rule, "DELETE", options)
+
+    def _route(self, rule: str, method: str, options: dict[str, Any]) -> Decorator:
+        decorate: Decorator = self.route(rule, methods=[method], **options)
         return decorate
 
-    def query(self, schema: SchemaLike) -> Callable[[View], View]:
+    def response(
+        self, status_code: int, schema: SchemaLike | None = None, **options: Any
+    ) -> Decorator:
+        """Answer with `status_code` and what `schema` shows of the result."""
+        decorate: Decorator = super().response(status_code, schema, **options)
+        return decorate
+
+    def arguments(self, schema: SchemaLike, **options: Any) -> Decorator:
+        """Read arguments from the body, or from `location`, and pass them on."""
+        built = schema() if isinstance(schema, type) else schema
+        decorate: Decorator = super().arguments(built, **options)
+        return decorate
+
+    def query(self, schema: SchemaLike) -> Decorator:
         """Read arguments from the query."""
         return self.arguments(schema, location="query")
 
-    def idempotent(self, schema: SchemaLike) -> Callable[[View], View]:
+    def idempotent(self, schema: SchemaLike) -> Decorator:
         """Show the stored object, through `schema`, when a client's id is reused."""
         built = schema() if isinstance(schema, type) else schema
 
