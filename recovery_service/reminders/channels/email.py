@@ -135,8 +135,8 @@ class Email:
         mail["Expires"] = format_datetime(now + timedelta(seconds=ttl))
         mail["Message-ID"] = f"<{message.delivery_id}@{self._settings.sender.partition('@')[2]}>"
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes, please
-        mail["Content-Language"] = message.language
         mail.set_content("\n\n".join((message.line, *self._link(message))) + "\n")
+        mail["Content-Language"] = message.language  # after the content, which resets Content-*
         return mail
 
     def _link(self, message: Message) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Self
 
+import structlog
 from pywebpush import WebPusher, WebPushException
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
 from recovery_service.clock import Clock, SystemClock
@@ -36,6 +37,8 @@ from recovery_service.reminders.channels.protocol import (
 )
 from recovery_service.reminders.channels.vapid import VapidIdentity
 
+log = structlog.get_logger(__name__)
+
 MAX_PAYLOAD = 3993  # RFC 8291 §4: 4096 bytes less the record's header, delimiter and tag
 MAX_WAIT = timedelta(hours=1)
 _BLOCK = 512
@@ -44,6 +47,7 @@ _WATCH_SECONDS = 0.5
 _TROUBLES: tuple[tuple[type[Exception], Outcome], ...] = (
     (UnresolvedHost, Retry(None, "unresolved")),
     (UnsafeEndpoint, Dead("unsafe_endpoint")),
+    (NewConnectionError, Retry(None, "unreachable")),  # which urllib3 counts as a timeout, too
     (HTTPTimeoutError, Retry(None, "timeout")),
     (HTTPError, Retry(None, "unreachable")),
     (OSError, Retry(None, "unreachable")),
@@ -143,7 +147,12 @@ class WebPush:
             if waited > self._settings.batch_seconds:
                 return
             outcomes[index] = Retry(None, "timeout")  # stands if this push outlives the batch
-            outcomes[index] = self._push(address, message, message.ttl - int(waited))
+            try:
+                outcomes[index] = self._push(address, message, message.ttl - int(waited))
+            except Exception as error:  # noqa: BLE001 - must not stop the others
+                broken = type(error).__name__  # its text or its frames could hold the endpoint
+                log.warning("push_broken", delivery_id=message.delivery_id, error=broken)
+                outcomes[index] = Retry(None, "broken")
 
     def _push(self, address: Address, message: Message, ttl: int) -> Outcome:
         """Send one push; every way in which it can fail is an outcome."""
