@@ -5,7 +5,7 @@ so that every process agrees on when a reminder is due.
 """
 
 import zoneinfo
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,6 @@ zoneinfo.reset_tzpath(())
 ZoneInfo.clear_cache()  # whatever was loaded earlier came from the machine
 
 _SECOND = timedelta(seconds=1)
-_DAY = timedelta(days=1)
 
 # `Factory` says "not set yet"; nobody lives there.
 ZONE_NAMES = frozenset(zoneinfo.available_timezones()) - {"Factory"}
@@ -64,24 +63,24 @@ def instant(zone_name: str, date_ordinal: int, minute: int) -> datetime | None:
     A time inside a gap is the first instant after it; one that exists twice is the
     first; a date that the zone skips has none.
     """
-    tz = zone(zone_name)
-    midnight = datetime.fromordinal(date_ordinal)
-    wall = midnight + timedelta(minutes=minute)
-    due = wall.replace(tzinfo=tz).astimezone(UTC)
-    if due.astimezone(tz).replace(tzinfo=None) == wall:
+    tz, day, (hour, past) = zone(zone_name), date.fromordinal(date_ordinal), divmod(minute, 60)
+    wall = datetime.combine(day, time(hour, past))
+    first = _offset(tz, wall)
+    second = _offset(tz, datetime.combine(day, time(hour, past, fold=1)))
+    due = datetime.combine(day, time(hour, past), UTC) - first
+    if first >= second:  # an ordinary time, or one that exists twice
         return due
-    end = _end_of_gap(tz, wall, due)
-    skipped = _shown(tz, end - _SECOND) < midnight and _shown(tz, end) >= midnight + _DAY
-    return None if skipped else end
+    end = _end_of_gap(tz, wall, due, due - (second - first))
+    last_shown, next_shown = _shown(tz, end - _SECOND).date(), _shown(tz, end).date()
+    return None if last_shown < day < next_shown else end
 
 
-def _end_of_gap(tz: ZoneInfo, wall: datetime, after: datetime) -> datetime:
-    """Bisect to the second at which the wall clock has jumped over `wall`.
+def _end_of_gap(tz: ZoneInfo, wall: datetime, after: datetime, before: datetime) -> datetime:
+    """Bisect to the second at which the wall clock jumps over `wall`.
 
-    With `fold=1` Python reads a missing time in the offset after the gap and so lands
-    before it; with `fold=0`, which gave `after`, it lands behind.
+    A missing time read in the offset before the gap is an instant behind it, and the
+    other way round; the jump is in between.
     """
-    before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
     while after - before > _SECOND:
         middle = before + (after - before) // _SECOND // 2 * _SECOND
         if _shown(tz, middle) < wall:
@@ -89,6 +88,10 @@ def _end_of_gap(tz: ZoneInfo, wall: datetime, after: datetime) -> datetime:
         else:
             after = middle
     return after
+
+
+def _offset(tz: ZoneInfo, wall: datetime) -> timedelta:
+    return tz.utcoffset(wall) or timedelta(0)
 
 
 def _shown(tz: ZoneInfo, at: datetime) -> datetime:

@@ -99,17 +99,20 @@ def occurrences_from(
     anchor = anchor_date.toordinal()
     day = place.local_date.toordinal() - anchor
     slot = bisect_left(rule.minutes, place.minute)
+    slots, validity, recurs = rule.slots, rule.validity, rule.identity == "recurring"
     last = _NEVER
     while spot := next_local(rule, day, anchor + day, slot):
         day, slot = spot
-        name, minute = rule.slots[slot]
+        name, minute = slots[slot]
         due = instant(zone, anchor + day, minute)
         if due is not None and due > last:
             today, stamp = _calendar(anchor + day)
-            last, expires_at, key = due, due + rule.validity, f"{stamp}.{name}"
-            if rule.identity == "once":
-                due, key = max(due, place.due_at or due), "once"
-            yield Occurrence(today, name, due, expires_at, key, minute)
+            if recurs:
+                yield Occurrence(today, name, due, due + validity, f"{stamp}.{name}", minute)
+            else:
+                late = max(due, place.due_at or due)
+                yield Occurrence(today, name, late, due + validity, "once", minute)
+            last = due
         slot += 1
 
 
@@ -130,11 +133,9 @@ def next_after(rule: Rule, anchor_date: date, zone: str, after: datetime) -> Occ
 
 def step(rule: Rule, anchor_date: date, zone: str, place: Place) -> Occurrence | None:
     """Return what follows the occurrence at `place`, or None when it was the last."""
-    following = occurrences_from(rule, anchor_date, zone, place)
-    occurrence = next(following, None)
-    if occurrence is not None and occurrence.place[:2] == place[:2]:
-        occurrence = next(following, None)
-    return occurrence
+    here = instant(zone, place.local_date.toordinal(), place.minute) or _NEVER
+    following = occurrences_from(rule, anchor_date, zone, Place(place.local_date, place.minute + 1))
+    return next((occurrence for occurrence in following if occurrence.due_at > here), None)
 
 
 def due_occurrences(

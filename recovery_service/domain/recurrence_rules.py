@@ -122,7 +122,8 @@ class Rule:
 
     def _check_once(self) -> None:
         _check(self.to_day == self.from_day, "/to_day", "what happens once has exactly one day")
-        _check(self.every == 1, "/weekdays", "what happens once has exactly one day")
+        repeated = "/every_days" if self.every else "/weekdays"
+        _check(self.every == 1, repeated, "what happens once has exactly one day")
         _check(len(self.slots) == 1, "/slots", "what happens once has exactly one slot")
 
     @cached_property
@@ -154,7 +155,7 @@ class Rule:
         The names stay, and with them the identity of every occurrence.
         """
         strangers = sorted(times.keys() - dict(self.slots).keys())
-        _check(not strangers, f"/slots/{''.join(strangers[:1])}", "is no slot of this rule")
+        _check(not strangers, _pointer("slots", *strangers[:1]), "is no slot of this rule")
         return replace(self, slots=_in_order({**dict(self.slots), **times}))
 
     @classmethod
@@ -173,8 +174,8 @@ class Rule:
         and `weekdays` a rule is daily; what happens once needs no `to_day`.
         """
         _check(isinstance(mapping, Mapping), "", "must be an object")
-        for key in mapping.keys() - _KEYS:
-            raise InvalidRule(f"/{key}", "is not a field of a rule")
+        strange = sorted(mapping.keys() - _KEYS)
+        _check(not strange, _pointer(*strange[:1]), "is not a field of a rule")
         own = _text(mapping, "identity", identity or "recurring")
         _check(identity in (None, own), "/identity", "differs from that of the reminder kind")
         first = _required_number(mapping, "from_day")
@@ -224,6 +225,11 @@ def _check(holds: bool, pointer: str, message: str) -> None:
         raise InvalidRule(pointer, message)
 
 
+def _pointer(*keys: str) -> str:
+    """Return a JSON pointer (RFC 6901) into the rule."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+
+
 def _needed(key: str, value: T | None) -> T:
     if value is None:
         raise InvalidRule(f"/{key}", "is required")
@@ -267,7 +273,7 @@ def _slots(mapping: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
     if not window:
         slots = _needed("slots", mapping.get("slots"))
         _check(isinstance(slots, Mapping), "/slots", "must map names to times")
-        return _in_order({name: _minute(slots[name], f"/slots/{name}") for name in slots})
+        return _in_order({name: _minute(slots[name], _pointer("slots", name)) for name in slots})
     _check("slots" not in mapping, "/slots", f"cannot be combined with {window[0]}")
     step = _required_number(mapping, "every_minutes")
     start, end = (_minute(_text(mapping, key), f"/{key}") for key in ("from", "to"))

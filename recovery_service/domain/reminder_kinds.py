@@ -5,6 +5,8 @@ that others read, so it never says what is to be done, nor that there was an
 operation. Kinds are stored as plain strings.
 """
 
+# ruff: noqa: RUF001 - Turkish has a dotless i.
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -81,8 +83,8 @@ REMINDER_KINDS = registry(
         priority=7,
         titles=_TITLES,
         lines=_lines(
-            en="A short break from your plan.",
-            tr="Planınızdan kısa bir mola.",
+            en="Your plan suggests a short break.",
+            tr="Planınız kısa bir mola öneriyor.",
         ),
     ),
     ReminderKind(
