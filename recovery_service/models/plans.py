@@ -117,16 +117,14 @@ class PlanItem(Base):
     """One thing to do or to avoid, in one revision.
 
     ``lineage_id`` stays the same through all revisions; ``rule`` is the
-    canonical form of :class:`recovery_service.domain.recurrence.Rule`.
+    canonical form of :class:`recovery_service.domain.recurrence.Rule`, which also says
+    how it reminds.
     """
 
     __tablename__ = "plan_item"
     __table_args__ = (
         within_clinic("plan_revision", "revision_id"),
         UniqueConstraint("clinic_id", "revision_id", "lineage_id"),
-        CheckConstraint("remind_via IN ('push', 'device', 'none')", name="remind_via"),
-        CheckConstraint("quiet IN ('shift', 'drop', 'ignore')", name="quiet"),
-        CheckConstraint("priority BETWEEN 1 AND 9", name="priority"),
         CheckConstraint("grade IN ('A', 'B', 'C', 'D')", name="grade"),
         CheckConstraint("jsonb_typeof(title) = 'object'", name="title"),
         CheckConstraint("jsonb_typeof(media) = 'array'", name="media"),
@@ -146,9 +144,6 @@ class PlanItem(Base):
     dose: Mapped[dict[str, Any]] = health(default=dict)
     media: Mapped[list[Any]] = operational(default=list)
     rule: Mapped[dict[str, Any]] = operational()
-    remind_via: Mapped[str] = operational(String(8))
-    quiet: Mapped[str] = operational(String(8), default="shift")
-    priority: Mapped[int] = operational(default=5)
     source: Mapped[list[str]] = operational(ARRAY(String(32)), default=list)
     grade: Mapped[str] = operational(String(1), default="D")
     clinician_must_confirm: Mapped[bool] = operational(default=False)

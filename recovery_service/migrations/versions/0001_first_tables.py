@@ -1007,20 +1007,12 @@ def upgrade() -> None:
         sa.Column("dose", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("media", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("rule", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("remind_via", sa.String(length=8), nullable=False),
-        sa.Column("quiet", sa.String(length=8), nullable=False),
-        sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("source", sa.ARRAY(sa.String(length=32)), nullable=False),
         sa.Column("grade", sa.String(length=1), nullable=False),
         sa.Column("clinician_must_confirm", sa.Boolean(), nullable=False),
         sa.CheckConstraint("grade IN ('A', 'B', 'C', 'D')", name=op.f("ck_plan_item_grade")),
         sa.CheckConstraint("jsonb_typeof(media) = 'array'", name=op.f("ck_plan_item_media")),
         sa.CheckConstraint("jsonb_typeof(title) = 'object'", name=op.f("ck_plan_item_title")),
-        sa.CheckConstraint("quiet IN ('shift', 'drop', 'ignore')", name=op.f("ck_plan_item_quiet")),
-        sa.CheckConstraint(
-            "remind_via IN ('push', 'device', 'none')", name=op.f("ck_plan_item_remind_via")
-        ),
-        sa.CheckConstraint("priority BETWEEN 1 AND 9", name=op.f("ck_plan_item_priority")),
         sa.ForeignKeyConstraint(
             ["clinic_id", "revision_id"],
             ["plan_revision.clinic_id", "plan_revision.id"],
