@@ -1,0 +1,130 @@
+"""All clinical content and texts of the service, checked once at its start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any, Self
+
+from recovery_service.domain.check_in_items import Catalogue, parse_catalogue
+from recovery_service.domain.content_fields import ContentError
+from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
+from recovery_service.domain.plan_templates import PlanTemplate, parse_template
+from recovery_service.domain.procedures import PROCEDURES
+
+__all__ = ["Content", "ContentError"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """The shipped content: immutable, and valid because it could be built.
+
+    `templates` by code, `texts` by language and dotted key, `sources` (where a fact
+    is from) by source key.
+    """
+
+    templates: Mapping[str, PlanTemplate]
+    check_ins: Catalogue
+    texts: Mapping[str, Mapping[str, str]]
+    sources: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Self:
+        """Check raw content as `config.content` reads it; raises `ContentError`."""
+        sources = _sources(raw["sources"])
+        return cls(
+            sources=sources,
+            templates=_templates(raw["plan_templates"], sources),
+            check_ins=parse_catalogue(raw["check_in_items"]),
+            texts=_texts(raw["texts"]),
+        )
+
+    def template(self, code: str) -> PlanTemplate:
+        """Return the template of that code; raises `KeyError`."""
+        return self.templates[code]
+
+    def templates_for(self, procedure: str) -> tuple[PlanTemplate, ...]:
+        """Return a procedure's templates, the default one first."""
+        found = [one for one in self.templates.values() if one.procedure == procedure]
+        return tuple(sorted(found, key=lambda one: (not one.default, one.code)))
+
+    def text(self, key: str, language: str, **params: object) -> str:
+        """Return a text with its placeholders filled; raises `KeyError` for a wrong name.
+
+        A language that is not shipped gets the default one.
+        """
+        texts = self.texts.get(language) or self.texts[DEFAULT_LANGUAGE]
+        return texts[key].format_map(params)
+
+    def lines(self, key: str, language: str, **params: object) -> tuple[str, ...]:
+        """Return a text of several lines as a list, such as the signs to watch for."""
+        return tuple(line for line in self.text(key, language, **params).splitlines() if line)
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """Return the names that a text wants filled; raises `ValueError` for a broken one."""
+    named = {field for _, field, _, _ in Formatter().parse(text) if field is not None}
+    if not all(name.isidentifier() for name in named):
+        raise ValueError("placeholders must be plain names")
+    return frozenset(named)
+
+
+def _sources(raw: Mapping[str, Any]) -> dict[str, str]:
+    for key, address in raw.items():
+        if not isinstance(address, str) or not address.strip():
+            raise ContentError("sources.toml", key, "must be an address or a citation")
+        if key != "D" and key[:2] not in ("F:", "M:"):
+            raise ContentError("sources.toml", key, "must begin with F: or M:, or be D")
+    return dict(raw)
+
+
+def _templates(
+    raw: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str]
+) -> dict[str, PlanTemplate]:
+    templates: dict[str, PlanTemplate] = {}
+    for file, content in raw.items():
+        template = parse_template(content, file=file, sources=sources)
+        if file != f"{template.code}.toml":
+            raise ContentError(file, "template", f"the file must be named {template.code}.toml")
+        templates[template.code] = template
+    for procedure in PROCEDURES:
+        own = [one for one in templates.values() if one.procedure == procedure]
+        if sum(one.default for one in own) != 1:
+            raise ContentError(
+                "plan_templates", procedure, "must have exactly one default template"
+            )
+    return templates
+
+
+def _texts(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Flatten the texts; every language has the same keys with the same placeholders."""
+    texts = {language: _flat(raw.get(language, {}), f"{language}.toml") for language in LANGUAGES}
+    reference = texts[DEFAULT_LANGUAGE]
+    for language, own in texts.items():
+        file = f"{language}.toml"
+        for key in sorted(reference.keys() ^ own.keys()):
+            missing = file if key not in own else f"{DEFAULT_LANGUAGE}.toml"
+            raise ContentError(missing, key, "no translation, another language has one")
+        for key, text in own.items():
+            if _wanted(file, key, text) != placeholders(reference[key]):
+                raise ContentError(file, key, "has other placeholders than the default language")
+    return texts
+
+
+def _flat(raw: Mapping[str, Any], file: str, prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in raw.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            flat |= _flat(value, file, f"{key}.")
+        elif isinstance(value, str) and value.strip():
+            flat[key] = value
+        else:
+            raise ContentError(file, key, "must be a text")
+    return flat
+
+
+def _wanted(file: str, key: str, text: str) -> frozenset[str]:
+    try:
+        return placeholders(text)
+    except ValueError as broken:
+        raise ContentError(file, key, f"cannot be filled: {broken}") from broken
