@@ -89,7 +89,8 @@ def make_api(app: Flask, *, base_url: str) -> RecoveryApi:
                 "description": DESCRIPTION,
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
-            "servers": [{"url": base_url.rstrip("/")}],
+            # First where the document was read, so that trying a call needs no other origin.
+            "servers": [{"url": "/"}, {"url": base_url.rstrip("/")}],
             "security": [{"bearer": []}],
             "x-error-codes": codes,
         },

@@ -87,7 +87,7 @@ def every(node: Any, key: str) -> Iterator[Any]:
 
 def test_it_is_openapi_3_1_and_says_who_serves_it(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
-    assert document["servers"] == [{"url": "https://recovery.example"}]
+    assert document["servers"] == [{"url": "/"}, {"url": "https://recovery.example"}]
     assert document["security"] == [{"bearer": []}]
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     assert document["tags"] == [{"name": "things", "description": "All things"}]
