@@ -1,0 +1,153 @@
+"""Schedules through everything that happens to a plan: published, moved, held, ended.
+
+What changes is said here; how each schedule goes on is `services.replanning`. All of
+it happens in the transaction of the edit.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recovery_service.domain.local_time import local_date, start_of_day
+from recovery_service.domain.recurrence import Rule
+from recovery_service.domain.reminder_times import with_own_times
+from recovery_service.models import Episode, Patient, PlanItem, PlanRevision, RecoveryPlan
+from recovery_service.services import occurrence_rows
+from recovery_service.services.replanning import Course, Wanted, carry_on, locked, stop
+from recovery_service.services.unsent import cancel_unsent
+
+
+def publish_schedules(
+    session: Session,
+    episode: Episode,
+    patient: Patient,
+    items: Sequence[PlanItem],
+    *,
+    effective_from: date,
+    now: datetime,
+) -> None:
+    """Let the schedules follow a revision that goes live on a local date.
+
+    A plan that already runs may change today or tomorrow; what today still
+    holds stays when the change is for tomorrow. Items that the revision no
+    longer has fall silent.
+    """
+    today = local_date(patient.time_zone, now)
+    course = Course(
+        episode=episode,
+        patient=patient,
+        gate=_gate(episode, patient, effective_from),
+        now=now,
+        from_tomorrow=effective_from > today,
+    )
+    carry_on(session, course, _wanted(items, patient))
+
+
+def replan_episode(session: Session, episode: Episode, patient: Patient, *, now: datetime) -> None:
+    """Let the schedules follow a date, a zone or own times that changed."""
+    if episode.state != "open":
+        return
+    live = live_revision(session, episode)
+    if live is None or live.effective_from is None:
+        return
+    gate = _gate(episode, patient, live.effective_from)
+    course = Course(episode=episode, patient=patient, gate=gate, now=now)
+    carry_on(session, course, _wanted(items_of(session, live), patient))
+
+
+def replan_patient(session: Session, patient: Patient, *, now: datetime) -> None:
+    """Replan the episode that has not ended, if there is one."""
+    current = session.scalars(
+        select(Episode).where(
+            Episode.clinic_id == patient.clinic_id,
+            Episode.patient_id == patient.id,
+            Episode.state != "ended",
+        )
+    ).one_or_none()
+    if current is not None:
+        replan_episode(session, current, patient, now=now)
+
+
+def hold_schedules(session: Session, episode: Episode, *, reason: str, now: datetime) -> None:
+    """Stop all schedules; what is open is cancelled with the reason."""
+    _fall_silent(session, episode, reason=reason, now=now)
+
+
+def release_schedules(
+    session: Session, episode: Episode, patient: Patient, *, now: datetime
+) -> None:
+    """Go on from this moment: a release owes nothing of the time of the hold."""
+    live = live_revision(session, episode)
+    if live is None or live.effective_from is None:
+        return
+    gate = max(now, _gate(episode, patient, live.effective_from))
+    course = Course(episode=episode, patient=patient, gate=gate, now=now, owes=False)
+    carry_on(session, course, _wanted(items_of(session, live), patient))
+
+
+def end_schedules(session: Session, episode: Episode, *, reason: str, now: datetime) -> None:
+    """End all schedules and everything that is open or unsent."""
+    _fall_silent(session, episode, reason=reason, now=now)
+
+
+def live_revision(session: Session, episode: Episode) -> PlanRevision | None:
+    """Return the revision that the patient follows."""
+    return session.scalars(
+        select(PlanRevision)
+        .join(
+            RecoveryPlan,
+            (RecoveryPlan.clinic_id == PlanRevision.clinic_id)
+            & (RecoveryPlan.id == PlanRevision.plan_id),
+        )
+        .where(
+            RecoveryPlan.clinic_id == episode.clinic_id,
+            RecoveryPlan.episode_id == episode.id,
+            PlanRevision.state == "live",
+        )
+    ).one_or_none()
+
+
+def items_of(session: Session, revision: PlanRevision) -> Sequence[PlanItem]:
+    """Return the items of a revision in their order."""
+    return session.scalars(
+        select(PlanItem)
+        .where(PlanItem.clinic_id == revision.clinic_id, PlanItem.revision_id == revision.id)
+        .order_by(PlanItem.position, PlanItem.id)
+    ).all()
+
+
+def _gate(episode: Episode, patient: Patient, effective_from: date) -> datetime:
+    """Return the first instant at which anything may be due.
+
+    Discharge is the gate of every item, also of one that counts from surgery.
+    """
+    first_day = max(episode.discharge_date, effective_from)
+    gate = start_of_day(patient.time_zone, first_day)
+    return gate if episode.released_at is None else max(gate, episode.released_at)
+
+
+def _wanted(items: Iterable[PlanItem], patient: Patient) -> list[Wanted]:
+    return [
+        Wanted(
+            item.lineage_id,
+            item.kind,
+            with_own_times(
+                Rule.parse(item.rule),
+                patient.preferences.get("reminder_times", {}),
+                (str(item.lineage_id), item.code, item.kind),
+            ),
+        )
+        for item in items
+    ]
+
+
+def _fall_silent(session: Session, episode: Episode, *, reason: str, now: datetime) -> None:
+    schedules = locked(session, episode)
+    for schedule in schedules.values():
+        stop(schedule)
+    rows = occurrence_rows.standing(session, episode.clinic_id, list(schedules), since=date.max)
+    closed = occurrence_rows.close(session, episode.clinic_id, rows, reason=reason, now=now)
+    cancel_unsent(session, episode.clinic_id, closed, reason=reason, now=now)
+    session.flush()
