@@ -1,6 +1,7 @@
 """Appointments: follow-ups from to be booked to attended."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, String, Text, text
 from sqlalchemy.orm import Mapped
@@ -19,7 +20,11 @@ from recovery_service.models.keys import within_clinic
 
 
 class Appointment(Versioned, Base):
-    """One follow-up of an episode; the window holds the local dates it should fall in."""
+    """One follow-up of an episode; the window holds the local dates it should fall in.
+
+    ``target_day, from_day, to_day`` are the template's days since surgery; while
+    the appointment is to be booked, its window moves with the surgery date.
+    """
 
     __tablename__ = "appointment"
     __table_args__ = (
@@ -55,6 +60,10 @@ class Appointment(Versioned, Base):
     kind: Mapped[str] = operational(String(64))
     state: Mapped[str] = operational(String(16), default="to_book")
     from_template: Mapped[bool] = operational(default=False)
+    title: Mapped[dict[str, Any]] = health(default=dict)
+    target_day: Mapped[int | None] = operational()
+    from_day: Mapped[int | None] = operational()
+    to_day: Mapped[int | None] = operational()
     window_from: Mapped[date | None] = operational()
     window_to: Mapped[date | None] = operational()
     starts_at: Mapped[datetime | None] = operational()

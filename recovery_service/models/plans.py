@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, CheckConstraint, Index, Numeric, String, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped
 
 from recovery_service.models.base import (
@@ -144,9 +145,11 @@ class PlanItem(Base):
     dose: Mapped[dict[str, Any]] = health(default=dict)
     media: Mapped[list[Any]] = operational(default=list)
     rule: Mapped[dict[str, Any]] = operational()
+    appointment: Mapped[str | None] = operational(String(64))
     source: Mapped[list[str]] = operational(ARRAY(String(32)), default=list)
     grade: Mapped[str] = operational(String(1), default="D")
     clinician_must_confirm: Mapped[bool] = operational(default=False)
+    why_confirm: Mapped[dict[str, Any] | None] = operational(JSONB)
 
 
 class PlanRestriction(Base):
@@ -167,9 +170,11 @@ class PlanRestriction(Base):
     code: Mapped[str] = operational(String(64))
     limit_value: Mapped[float | None] = health(Numeric(8, 2, asdecimal=False))
     unit: Mapped[str | None] = operational(String(16))
+    range_seen: Mapped[list[Any] | None] = operational(JSONB)
     from_day: Mapped[int] = operational()
     to_day: Mapped[int | None] = operational()
     text: Mapped[dict[str, Any]] = health()
     source: Mapped[list[str]] = operational(ARRAY(String(32)), default=list)
     grade: Mapped[str] = operational(String(1), default="D")
     clinician_must_confirm: Mapped[bool] = operational(default=False)
+    why_confirm: Mapped[dict[str, Any] | None] = operational(JSONB)
