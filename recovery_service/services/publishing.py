@@ -1,0 +1,122 @@
+"""Publishing: the moment at which a plan reaches the patient."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from recovery_service.domain.access import Actor, may_publish_plan
+from recovery_service.domain.local_time import local_date
+from recovery_service.domain.plan_templates import PlanTemplate
+from recovery_service.errors import (
+    DraftMissing,
+    InvalidField,
+    NotAllowed,
+    NothingToPublish,
+    SurgeryDateNeeded,
+)
+from recovery_service.models import Episode, Patient, PlanItem, PlanRevision
+from recovery_service.services import audit, plans
+from recovery_service.services.appointments import plan_follow_ups
+from recovery_service.services.plans import in_state
+from recovery_service.services.schedules import items_of, publish_schedules
+
+LATEST_START = timedelta(days=90)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """When a draft is to take effect, and whether the surgery date may be assumed."""
+
+    effective_from: date | None = None
+    surgery_date_assumed: bool = False
+
+
+def publish(
+    session: Session,
+    actor: Actor,
+    episode: Episode,
+    patient: Patient,
+    template: PlanTemplate | None,
+    wish: Publication,
+    *,
+    now: datetime,
+) -> PlanRevision:
+    """Make the draft live and let the schedules follow, in one transaction.
+
+    Raises NotAllowed, EpisodeEnded, DraftMissing, NothingToPublish,
+    SurgeryDateNeeded, or InvalidField for a day that cannot be.
+    """
+    if not may_publish_plan(actor):
+        raise NotAllowed("publish a plan")
+    plans.require_running(episode)
+    plan = plans.lock(session, plans.plan_of(session, episode))
+    draft = in_state(session, plan, "draft")
+    if draft is None:
+        raise DraftMissing
+    items = items_of(session, draft)
+    if not items:
+        raise NothingToPublish
+    live = in_state(session, plan, "live")
+    start = _start(wish.effective_from, patient, first=live is None, now=now)
+    _settle_surgery_date(
+        session, draft, episode, items, template, assumed=wish.surgery_date_assumed
+    )
+    if live is not None:
+        live.state = "superseded"
+        session.flush()
+    draft.state, draft.published_at, draft.published_by = "live", now, actor.id
+    draft.effective_from = start
+    plans.touch(draft, now=now)
+    session.flush()
+    if episode.state == "open":
+        publish_schedules(session, episode, patient, items, effective_from=start, now=now)
+    if template is not None:
+        plan_follow_ups(session, episode, patient, template, now=now)
+    audit.record(session, actor, "plan_published", "plan", plan.id, patient_id=patient.id, now=now)
+    return draft
+
+
+def _start(wish: date | None, patient: Patient, *, first: bool, now: datetime) -> date:
+    """Return the local date from which the revision holds.
+
+    A plan that already runs changes today or tomorrow: a schedule is one rule at
+    a time, and a change that lies further ahead is one that nobody remembers.
+    """
+    today = local_date(patient.time_zone, now)
+    start = wish or today
+    if start < today:
+        raise InvalidField("/effective_from", "A plan cannot take effect in the past.")
+    if first and start > today + LATEST_START:
+        raise InvalidField("/effective_from", "This is too far ahead.")
+    if not first and start > today + _DAY:
+        raise InvalidField(
+            "/effective_from", "A change to a running plan takes effect today or tomorrow."
+        )
+    return start
+
+
+def _settle_surgery_date(
+    session: Session,
+    draft: PlanRevision,
+    episode: Episode,
+    items: Sequence[PlanItem],
+    template: PlanTemplate | None,
+    *,
+    assumed: bool,
+) -> None:
+    """Have a surgery date where the plan counts from it, assumed only when somebody says so."""
+    if episode.surgery_date is not None:
+        return
+    counts = any(item.rule["anchor"] == "surgery" for item in items) or bool(
+        plans.restrictions_of(session, draft)
+    )
+    if not counts:
+        return
+    stay = template.typical_stay_days if template is not None else None
+    if not assumed or stay is None:
+        raise SurgeryDateNeeded
+    episode.surgery_date = episode.discharge_date - timedelta(days=stay)
+    episode.surgery_date_assumed = True
