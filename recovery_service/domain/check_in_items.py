@@ -9,7 +9,7 @@ from typing import Any
 from recovery_service.domain.content_fields import Fields, each_once
 from recovery_service.domain.languages import Texts
 from recovery_service.domain.plan_template_parts import DRAFT, content_hash
-from recovery_service.domain.procedures import PROCEDURES
+from recovery_service.domain.procedures import CERVICAL, LUMBAR, PROCEDURES
 
 TYPES = ("boolean", "integer", "decimal", "code")
 _LAST_DAY = 1000
@@ -183,12 +183,14 @@ def _like(parent: CheckInItem) -> dict[str, Any]:
 
 
 def _procedures(table: Fields) -> frozenset[str]:
-    if table.raw.get("procedures") == "all":
+    """Return the procedures that are named one by one, by a region, or all at once."""
+    named = table.raw.get("procedures")
+    if named == "all":
         return frozenset(PROCEDURES)
-    named = table.values("procedures")
-    unknown = [name for name in named if not isinstance(name, str) or name not in PROCEDURES]
-    if unknown or not named:
-        table.refuse(f"procedures must be 'all' or name some; unknown are {unknown}")
+    if named in (LUMBAR, CERVICAL):
+        return frozenset(name for name, regions in PROCEDURES.items() if named in regions)
+    if not isinstance(named, list) or not named or not all(name in PROCEDURES for name in named):
+        table.refuse(f"procedures must be all, a region, or a list of procedures, not {named!r}")
     return frozenset(named)
 
 

@@ -56,8 +56,18 @@ class Content:
         return texts[key].format_map(params)
 
     def lines(self, key: str, language: str, **params: object) -> tuple[str, ...]:
-        """Return a text of several lines as a list, such as the signs to watch for."""
+        """Return a text of several lines as a list, such as the steps of enrolling."""
         return tuple(line for line in self.text(key, language, **params).splitlines() if line)
+
+    def warning_signs(self, tier: str, *, procedure: str, language: str) -> tuple[str, ...]:
+        """Return what the discharge sheet says to watch for, the operation's own signs first.
+
+        `tier` is `emergency` or `same_day`.
+        """
+        scopes = (procedure, *sorted(PROCEDURES[procedure]), "any")
+        keys = [f"sheet.{tier}.{scope}" for scope in scopes]
+        known = self.texts[DEFAULT_LANGUAGE]
+        return tuple(line for key in keys if key in known for line in self.lines(key, language))
 
 
 def placeholders(text: str) -> frozenset[str]:

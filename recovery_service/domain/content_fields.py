@@ -123,7 +123,7 @@ class Fields:
         return tuple(value)
 
     def tables(self, key: str) -> tuple["Fields", ...]:
-        """Return the tables of a list, each named by its `code` or its place; none may repeat."""
+        """Return the tables of a list, each named by its `code` or its place."""
         found: list[Fields] = []
         for place, raw in enumerate(self.values(key)):
             if not isinstance(raw, Mapping):
