@@ -44,14 +44,6 @@ STATUS: Mapping[type[RecoveryError], int] = {
 _FAMILY = {status: family for family, status in STATUS.items()}
 _RETRY_AFTER = 5
 
-# A connection that is gone, a statement or lock that took too long, a server
-# that is starting, stopping or full: all pass, so the client is told to wait.
-_PASSING = (
-    psycopg.OperationalError,
-    psycopg.errors.QueryCanceled,
-    psycopg.errors.LockNotAvailable,
-)
-
 Title = Callable[[str], str | None]
 Page = Callable[["Problem"], str]
 
@@ -150,15 +142,16 @@ def _answer_database(error: Exception) -> Response:
 def is_passing(error: Exception) -> bool:
     """Tell whether a database error goes away by waiting.
 
-    `QueryCanceled` and `LockNotAvailable` are the statement and lock timeouts.
+    psycopg's OperationalError is a connection that is gone, a statement or lock
+    that took too long, or a server that is starting, stopping or full.
     """
     if isinstance(error, sqlalchemy.exc.TimeoutError):  # the pool is exhausted
         return True
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         if error.connection_invalidated:
             return True
-        return isinstance(error.orig, _PASSING)
-    return isinstance(error, _PASSING)
+        return isinstance(error.orig, psycopg.OperationalError)
+    return isinstance(error, psycopg.OperationalError)
 
 
 def _answer_unexpected(error: Exception) -> Response:

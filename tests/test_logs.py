@@ -185,3 +185,6 @@ def test_no_value_can_forge_a_second_line(form: Any) -> None:
     assert len(stream.getvalue().strip().splitlines()) == 2
     assert "\x1b" not in stream.getvalue()
     assert "\r" not in stream.getvalue()
+    if form == "json":
+        template = written(stream)[1]["template"]
+        assert template == "ok  2026-01-01 [error] database_dropped [2J %s"
