@@ -97,6 +97,7 @@ def test_a_public_address_is_allowed_also_through_nat64(ip: str) -> None:
         "https://8.8.8.8:port/x",
         "https://[::1/x",
         "https://8.8.8.8\\@127.0.0.1/x",
+        "https://8.8.8.8/a\\b",
         "https://8.8.8.8/x\r\nHost: inside",
         "https://8.8.8.8/\tx",
         "https://püsh.example/x",

@@ -5,31 +5,24 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from socket import AF_INET, SOCK_STREAM
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from recovery_service.clock import ManualClock
-from recovery_service.reminders.channels.addresses import AddressInfo, public_addresses
 from recovery_service.reminders.channels.protocol import (
-    Address,
     Dead,
     Outcome,
     Retired,
     Retry,
     Sent,
 )
-from recovery_service.reminders.channels.vapid import VapidIdentity, new_private_key, public_key
+from recovery_service.reminders.channels.vapid import VapidIdentity, public_key
 from recovery_service.reminders.channels.webpush import WebPush, WebPushSettings, retry_after
 from tests.contract.messages import message
-from tests.fakes.certificates import write_certificate
 from tests.fakes.push_provider import PushProvider
+from tests.reminders.web_push import KEY, SUBJECT, at, web_push
 
-KEY = new_private_key()
-SUBJECT = "mailto:operations@clinic.example"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -50,20 +43,6 @@ def channel() -> Iterator[WebPush]:
     built = web_push()
     yield built
     built.close()
-
-
-def web_push(**changes: Any) -> WebPush:
-    settings: dict[str, Any] = {
-        "vapid_private_key": KEY,
-        "vapid_subject": SUBJECT,
-        "allow_private_endpoints": True,
-        **changes,
-    }
-    return WebPush(WebPushSettings(**settings))
-
-
-def at(subscription: dict[str, Any]) -> Address:
-    return Address(destination_id=uuid4(), channel="webpush", subscription=subscription)
 
 
 def test_the_device_decrypts_the_neutral_line_and_opaque_ids(
@@ -292,78 +271,6 @@ def test_what_expires_while_it_waits_in_the_batch_is_not_sent(provider: PushProv
     channel.close()
     assert outcomes[1] == Dead("expired")
     assert provider.received()[-1]["ttl"] == 59
-
-
-class TestTheGuard:
-    """What a hostile endpoint cannot reach."""
-
-    def test_an_endpoint_inside_is_dead_and_hears_nothing(self, tmp_path: Path) -> None:
-        certificate = write_certificate(tmp_path / "push.pem")
-        with PushProvider(certificate=certificate) as inside:
-            channel = web_push(allow_private_endpoints=False, ca_file=str(certificate))
-            outcomes = channel.send([(at(inside.subscribe()), message())])
-            channel.close()
-            assert outcomes == [Dead("unsafe_endpoint")]
-            assert inside.received() == []
-
-    def test_a_name_that_answers_differently_the_second_time_gains_nothing(
-        self, tmp_path: Path
-    ) -> None:
-        answers = iter(["8.8.8.8", "127.0.0.1"])
-
-        def rebinding(host: str, port: int) -> list[AddressInfo]:
-            return [(AF_INET, SOCK_STREAM, 6, "", (next(answers), port))]
-
-        certificate = write_certificate(tmp_path / "push.pem")
-        with PushProvider(certificate=certificate) as inside:
-            public_addresses("localhost", 443, resolve=rebinding)  # when it was registered
-            channel = web_push(
-                allow_private_endpoints=False, ca_file=str(certificate), resolve=rebinding
-            )
-            outcomes = channel.send([(at(inside.subscribe()), message())])
-            channel.close()
-            assert outcomes == [Dead("unsafe_endpoint")]
-            assert inside.received() == []
-
-    def test_the_address_that_was_checked_is_the_one_connected_to(self, tmp_path: Path) -> None:
-        looked_up = []
-
-        def once(host: str, port: int) -> list[AddressInfo]:
-            looked_up.append(host)
-            return [(AF_INET, SOCK_STREAM, 6, "", ("127.0.0.1", port))]
-
-        certificate = write_certificate(tmp_path / "push.pem")
-        with PushProvider(certificate=certificate) as provider:
-            channel = web_push(ca_file=str(certificate), resolve=once, concurrency=1)
-            outcomes = channel.send([(at(provider.subscribe()), message())] * 3)
-            channel.close()
-        assert all(isinstance(outcome, Sent) for outcome in outcomes)
-        assert looked_up == ["localhost"]
-
-    def test_an_unknown_certificate_gets_nothing(self, tmp_path: Path) -> None:
-        certificate = write_certificate(tmp_path / "push.pem")
-        with PushProvider(certificate=certificate) as stranger:
-            channel = web_push()
-            outcomes = channel.send([(at(stranger.subscribe()), message())])
-            channel.close()
-            assert outcomes == [Retry(None, "unreachable")]
-            assert stranger.received() == []
-
-    def test_a_name_without_an_address_is_retried(self, channel: WebPush) -> None:
-        with PushProvider() as provider:
-            keys = provider.subscribe()["keys"]
-        nowhere = {"endpoint": "https://nowhere.invalid/push", "keys": keys}
-        assert channel.send([(at(nowhere), message())]) == [Retry(None, "unresolved")]
-
-    def test_no_proxy_is_taken_from_the_environment(
-        self, provider: PushProvider, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-        channel = web_push()
-        [outcome] = channel.send([(at(provider.subscribe()), message())])
-        channel.close()
-        assert isinstance(outcome, Sent)
 
 
 def test_neither_key_nor_endpoint_shows_in_a_repr(provider: PushProvider) -> None:

@@ -50,17 +50,25 @@ def check_endpoint(url: str, allow_private: bool = False) -> None:
     private addresses, and is for tests and the demo. The look-up takes as long as the
     system's resolver does: call it outside a transaction.
     """
+    parts = check_form(url, allow_private)
+    if not allow_private:
+        public_addresses(str(parts.hostname), _HTTPS_PORT)
+
+
+def check_form(url: str, allow_private: bool = False) -> SplitResult:
+    """Return the parts of an endpoint, or raise `UnsafeEndpoint`; asks no resolver.
+
+    Enough before a guarded connection, which checks the host by itself.
+    """
     parts = _split(url)
     schemes = ("https", "http") if allow_private else ("https",)
     if parts.scheme not in schemes or not parts.hostname:
         raise UnsafeEndpoint("must be an https URL with a host")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise UnsafeEndpoint("must have neither a user nor a fragment")
-    if not allow_private:
-        port = parts.port or _HTTPS_PORT
-        if port != _HTTPS_PORT:
-            raise UnsafeEndpoint("must use port 443")
-        _ = public_addresses(parts.hostname, port)
+    if not allow_private and parts.port not in {None, _HTTPS_PORT}:
+        raise UnsafeEndpoint("must use port 443")
+    return parts
 
 
 def public_addresses(

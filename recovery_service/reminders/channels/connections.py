@@ -15,6 +15,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from recovery_service.reminders.channels.addresses import Resolver, public_addresses
 
 _ORIGINS_KEPT = 64
+_ADDRESSES_TRIED = 2  # of one host, sharing the connect timeout
 _BODY_KEPT = 2048  # bytes of an answer read so that its connection can be used again
 
 
@@ -100,11 +101,12 @@ class Connections:
             allow_private=self.allow_private,
             resolve=self._resolve,
         )
+        tried = answers[:_ADDRESSES_TRIED]
         failure: OSError = OSError("no address")
-        for family, kind, proto, _, address in answers:
+        for family, kind, proto, _, address in tried:
             opened = socket.socket(family, kind, proto)
             try:
-                opened.settimeout(self._connect_seconds)
+                opened.settimeout(self._connect_seconds / len(tried))
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 opened.connect(address)
             except OSError as error:

@@ -23,7 +23,7 @@ from recovery_service.reminders.channels.addresses import (
     Resolver,
     UnresolvedHost,
     UnsafeEndpoint,
-    check_endpoint,
+    check_form,
 )
 from recovery_service.reminders.channels.connections import Answer, Connections
 from recovery_service.reminders.channels.protocol import (
@@ -41,7 +41,8 @@ log = structlog.get_logger(__name__)
 
 MAX_PAYLOAD = 3993  # RFC 8291 §4: 4096 bytes less the record's header, delimiter and tag
 MAX_WAIT = timedelta(hours=1)
-_BLOCK = 512
+_BLOCK = 512  # bytes
+_PROVIDER_ID = 255  # characters kept of the provider's name for a push
 _WATCH_SECONDS = 0.5
 
 _TROUBLES: tuple[tuple[type[Exception], Outcome], ...] = (
@@ -160,7 +161,7 @@ class WebPush:
             return Dead("expired")
         try:
             endpoint, body = _encrypted(address, message)
-            check_endpoint(endpoint, allow_private=True)  # its form; the host when connecting
+            check_form(endpoint, self._settings.allow_private_endpoints)
             answer = self._connections.post(endpoint, body, self._headers(endpoint, message, ttl))
         except _Malformed as malformed:
             return malformed.outcome
@@ -234,7 +235,7 @@ def _outcome(answer: Answer, clock: Clock) -> Outcome:
     """Read an answer as RFC 8030 §5 and the large push services mean it."""
     status = answer.status
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Sent(answer.headers.get("Location"))
+        return Sent(answer.headers.get("Location", "")[:_PROVIDER_ID] or None)
     if status in _FINAL:
         return _FINAL[status]
     if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
