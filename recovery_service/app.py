@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from config.content import read_content
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from config.content import read_content
 from config.settings import Settings
 from recovery_service.api import init_api
 from recovery_service.auth import init_auth, require_declared_access
@@ -27,9 +27,10 @@ from recovery_service.health import init_health
 from recovery_service.http_errors import init_errors
 from recovery_service.logs import configure_logs, init_logs
 from recovery_service.migrations import FOLDER as MIGRATIONS
-from recovery_service.reminders.channels import Channel, build_channels
+from recovery_service.reminders.channels import build_channels
 from recovery_service.reminders.channels.email import EmailSettings
 from recovery_service.reminders.channels.inbox import InboxSettings
+from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.channels.vapid import public_key
 from recovery_service.reminders.channels.webpush import WebPushSettings
 

@@ -13,7 +13,7 @@ from recovery_service.clock import Clock
 from recovery_service.domain.content import Content
 from recovery_service.domain.keys import Keys
 from recovery_service.models import Base
-from recovery_service.reminders.channels import Channel
+from recovery_service.reminders.channels.protocol import Channel
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 migrate = Migrate()

@@ -37,7 +37,8 @@ def sign_in(
         count_attempt(session, bucket, limit=LIMIT, window=WINDOW, now=now)
     with transaction() as session:
         clinics = directory.clinics_of(session, "staff_email", keys.staff_email(email))
-    for clinic_id in clinics or [None]:
+    candidates: list[UUID | None] = [*clinics] or [None]
+    for clinic_id in candidates:
         found = _password_fits(clinic_id, email, password)
         if found is not None:
             _second_factor(keys, found, otp, now=now)

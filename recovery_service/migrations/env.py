@@ -1,6 +1,6 @@
 """Run migrations, as the role that owns the tables."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from flask import current_app
@@ -16,7 +16,7 @@ def database_url() -> str:
     return given or current_app.config["MIGRATOR_DATABASE_URL"]
 
 
-def render_item(kind: str, value: Any, _autogen: object) -> str | bool:
+def render_item(kind: str, value: Any, _autogen: object) -> str | Literal[False]:
     """Render our own column types as what they are stored as: migrations outlive our classes."""
     if kind == "type" and isinstance(value, TypeDecorator):
         return f"sa.{value.impl_instance!r}"
