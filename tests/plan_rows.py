@@ -94,7 +94,7 @@ def plan_item(
             PlanItem(
                 **key, id=uuid4(), revision_id=revision, lineage_id=item.lineage, position=1,
                 code=f"item_{item.lineage.hex[:8]}", kind=kind, rule=read.as_json(),
-                title={"en": title, "tr": f"{title} (tr)"}, remind_via=read.remind_via,
+                title={"en": title, "tr": f"{title} (tr)"},
             )
         )  # fmt: skip
         rule_row = insert(ScheduleRule).values(**key, hash=read.hash(), rule=read.as_json())
