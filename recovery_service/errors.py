@@ -16,6 +16,8 @@
     │   ├── NothingToPublish         nothing_to_publish
     │   ├── EnrolmentCodeUsed        enrolment_code_used
     │   ├── EnrolmentCodeExpired     enrolment_code_expired
+    │   ├── DeviceIdTaken            device_id_taken
+    │   ├── TooManyDevices           too_many_devices
     │   └── EnrolmentCodeLocked      enrolment_code_locked
     ├── Invalid                      invalid
     │   ├── InvalidField             invalid_field
@@ -198,6 +200,26 @@ class EnrolmentCodeLocked(Conflict):
     """
 
     code = "enrolment_code_locked"
+
+
+class DeviceIdTaken(Conflict):
+    """This device id belongs to somebody else; choose another."""
+
+    code = "device_id_taken"
+
+    def __init__(self) -> None:
+        message = "Choose a new id for this device."
+        super().__init__(message, errors=[FieldError("/device/id", message)])
+
+
+class TooManyDevices(Conflict):
+    """The patient has as many devices as the service allows; remove one first."""
+
+    code = "too_many_devices"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"A patient may have {limit} devices.")
+        self.limit = limit
 
 
 class Invalid(RecoveryError):
