@@ -137,7 +137,7 @@ class EmbeddedPostgres:
             if joined is None or refused.sqlstate:
                 raise
             return False
-        return fsync == ["on" if self._durable else "off"]
+        return joined is None or fsync == ["on" if self._durable else "off"]
 
     def _replace(self, postmaster: Postmaster) -> None:
         """Stop a server that nobody can use as it is, unless someone does."""

@@ -48,6 +48,7 @@ def test_an_ordinary_user_runs_it_as_themselves(place: Path) -> None:
     assert {(home / "c").stat().st_uid, (home / "c/data").stat().st_uid} == {uid}
     process.communicate("")
     assert process.returncode == 0
+    EmbeddedPostgres(home / "c").remove()
 
 
 def test_a_closed_home_stays_closed_and_the_data_move_out(

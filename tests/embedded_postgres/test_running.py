@@ -40,17 +40,21 @@ def test_a_cluster_starts_and_keeps_its_data_over_a_stop(
 
 
 def test_a_start_is_quick_enough_to_be_part_of_every_command(cluster: Cluster) -> None:
-    """Planted: a pause of a second between looks. Generous, for a loaded machine."""
-    one, before = cluster(durable=True), time.monotonic()
+    """Planted: a pause of three seconds between looks.
+
+    Usually 0.02 s to join and 0.06 s to start again; generous, for a loaded machine. The
+    first start is not timed: `initdb` waits for the disk.
+    """
+    one = cluster()
     one.start()
-    fresh, before = time.monotonic() - before, time.monotonic()
+    before = time.monotonic()
     one.start()
     joined = time.monotonic() - before
     one.stop()
     before = time.monotonic()
     one.start()
     again = time.monotonic() - before
-    assert (fresh < 6, joined < 1, again < 2) == (True, True, True), (fresh, joined, again)
+    assert max(joined, again) < 2.5, (joined, again)
 
 
 def test_the_roles_are_what_row_level_security_needs(postgres: EmbeddedPostgres) -> None:
@@ -119,19 +123,23 @@ def test_databases_come_from_templates_and_go_with_their_clients(
     postgres.drop_database("model")
 
 
-@pytest.mark.parametrize("role", ROLES)
+REFUSED = ("INSERT INTO said VALUES ('canary')", "SELECT 'canary'::int", "canary")
+
+
+@pytest.mark.parametrize("role", ["postgres", *ROLES])
 def test_the_words_of_a_failed_statement_stay_out_of_the_log(
     postgres: EmbeddedPostgres, role: str
 ) -> None:
-    """Planted: each logging setting and the roles' log_min_messages left at its default."""
+    """Planted: log_statement all; no log_min_error_statement; no terse; roles' level not raised.
+
+    The superuser's errors are logged, without statement and detail; the roles' are not.
+    """
     with connect(postgres, role, "recovery") as connection:
         connection.execute("CREATE TEMP TABLE said (words text UNIQUE)")
         connection.execute("INSERT INTO said VALUES ('canary')")
-        for statement in ("SELECT 'canary'::int", "INSERT INTO said VALUES ('canary')", "canary"):
+        for statement in REFUSED[:1] if role == "postgres" else REFUSED:
             with pytest.raises(psycopg.Error, match="canary"):
-                connection.execute(statement)
-        with pytest.raises(psycopg.Error, match="canary"):
-            connection.execute("SELECT %s::text::int", ["canary"])
+                connection.execute(statement.encode())
     logs = [*postgres._places.real_data.glob("log/*"), postgres._places.start_log]
     assert len(logs) > 1
     assert not any(b"canary" in log.read_bytes() for log in logs)

@@ -161,3 +161,4 @@ def test_data_that_cannot_be_served_are_refused_with_the_reason(
         EmbeddedPostgres(folder).start()
     assert time.monotonic() - before < 5
     assert (folder / "data/PG_VERSION").read_text() == version
+    EmbeddedPostgres(folder).remove()
