@@ -14,7 +14,6 @@ from http import HTTPStatus
 from typing import Any, Self
 
 import structlog
-from pywebpush import WebPusher, WebPushException
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
@@ -204,14 +203,20 @@ def _encrypted(address: Address, message: Message) -> tuple[str, bytes]:
         raise _Malformed(Dead("no_address"))
     try:
         return str(address.subscription["endpoint"]), _encrypt(address.subscription, payload)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, WebPushException):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         # Keys that no device can decrypt with: the app subscribes anew when told so.
         raise _Malformed(Retired("bad_subscription")) from None
 
 
 def _encrypt(subscription: Mapping[str, Any], payload: bytes) -> bytes:
+    """Return the body of RFC 8291; raises ValueError and its like for keys that are none."""
+    from pywebpush import WebPusher, WebPushException  # it brings aiohttp; only senders pay
+
     copy = {"endpoint": subscription["endpoint"], "keys": dict(subscription["keys"])}
-    return bytes(WebPusher(copy).encode(payload, content_encoding="aes128gcm")["body"])
+    try:
+        return bytes(WebPusher(copy).encode(payload, content_encoding="aes128gcm")["body"])
+    except WebPushException:
+        raise ValueError from None
 
 
 def _payload(message: Message) -> bytes:
