@@ -9,11 +9,15 @@
     │   ├── ClientIdReused           client_id_reused
     │   ├── EpisodeAlreadyOpen       episode_already_open
     │   ├── EpisodeEnded             episode_ended
+    │   ├── EpisodeOnHold            episode_on_hold
+    │   ├── EpisodeNotOnHold         episode_not_on_hold
     │   ├── ExternalIdKnown          external_id_known
     │   ├── PlanEnded                plan_ended
     │   ├── DraftMissing             draft_missing
     │   ├── DraftExists              draft_exists
     │   ├── NothingToPublish         nothing_to_publish
+    │   ├── NothingToReopen          nothing_to_reopen
+    │   ├── OccurrenceTooOld         occurrence_too_old
     │   ├── EnrolmentCodeUsed        enrolment_code_used
     │   ├── EnrolmentCodeExpired     enrolment_code_expired
     │   ├── DeviceIdTaken            device_id_taken
@@ -145,6 +149,26 @@ class EpisodeEnded(Conflict):
         self.episode_id = episode_id
 
 
+class EpisodeOnHold(Conflict):
+    """The episode is already on hold; release it first."""
+
+    code = "episode_on_hold"
+
+    def __init__(self, episode_id: UUID | str) -> None:
+        super().__init__("The episode is on hold.")
+        self.episode_id = episode_id
+
+
+class EpisodeNotOnHold(Conflict):
+    """The episode is not on hold, so there is nothing to release."""
+
+    code = "episode_not_on_hold"
+
+    def __init__(self, episode_id: UUID | str) -> None:
+        super().__init__("The episode is not on hold.")
+        self.episode_id = episode_id
+
+
 class ExternalIdKnown(Conflict):
     """Another patient of the clinic already has this external id."""
 
@@ -179,6 +203,25 @@ class NothingToPublish(Conflict):
     """The draft has no items, or does not differ from the live revision."""
 
     code = "nothing_to_publish"
+
+
+class NothingToReopen(Conflict):
+    """Only what was done or skipped can be reopened."""
+
+    code = "nothing_to_reopen"
+
+
+class OccurrenceTooOld(Conflict):
+    """This lies too far back to be answered now; tell it in the next check-in.
+
+    ``days`` is how far back an answer is taken.
+    """
+
+    code = "occurrence_too_old"
+
+    def __init__(self, days: int) -> None:
+        super().__init__(f"What is planned can be answered up to {days} days later.")
+        self.days = days
 
 
 class EnrolmentCodeUsed(Conflict):
