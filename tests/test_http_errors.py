@@ -103,7 +103,9 @@ def test_a_reused_id_shows_the_stored_object_only_as_json() -> None:
     shown = errors.ClientIdReused("check-in", "1", {"id": "1"})
     assert failing_with(shown).get("/api/v1/it").get_json(force=True)["stored"] == {"id": "1"}
     raw = errors.ClientIdReused("check-in", "1", object())
-    assert "stored" not in failing_with(raw).get("/api/v1/it").get_json(force=True)
+    answer = failing_with(raw).get("/api/v1/it")
+    assert answer.status_code == 409
+    assert "stored" not in answer.get_json(force=True)
 
 
 def test_who_must_wait_is_told_how_long_and_who_must_sign_in_how() -> None:
