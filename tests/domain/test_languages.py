@@ -20,6 +20,7 @@ def test_a_locale_gives_its_language_or_the_default(locale: str | None, language
         ("de, tr;q=0.8, en;q=0.9", None, "en"),
         ("de, tr;q=0.9, en;q=0.8", None, "tr"),
         ("tr;q=0, en;q=0.1", None, "en"),
+        ("tr;q=0", "en", "en"),
         ("*", "tr-TR", "tr"),
         ("", "tr", "tr"),
         (None, "tr", "tr"),
