@@ -1,7 +1,9 @@
 """The error tree: every code once, every code explained."""
 
 import re
+import tomllib
 from collections import Counter
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -52,3 +54,12 @@ def test_a_wrong_enrolment_code_does_not_say_which_half_was_wrong() -> None:
     told = errors.EnrolmentCodeInvalid()
     assert [each.pointer for each in told.errors] == ["/code", "/date_of_birth"]
     assert len({each.message for each in told.errors}) == 1
+
+
+@pytest.mark.parametrize("language", ["en", "tr"])
+def test_every_code_has_a_title_in_every_language_and_no_title_lacks_its_code(
+    language: str,
+) -> None:
+    file = Path(__file__).parents[1] / "config" / "texts" / f"{language}.toml"
+    titles = tomllib.loads(file.read_text())["error"]
+    assert set(titles) == {each.code for each in every_error()}
