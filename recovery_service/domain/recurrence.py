@@ -16,7 +16,8 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from recovery_service.domain.local_time import instant, local_date
+from recovery_service.domain.local_time import instant
+from recovery_service.domain.local_time import zone as zone_of
 from recovery_service.domain.recurrence_rules import InvalidRule, Rule
 
 __all__ = [
@@ -155,9 +156,9 @@ def due_occurrences(
 
 
 def _beyond(rule: Rule, anchor_date: date, zone: str, after: datetime) -> Iterator[Occurrence]:
-    """Begin a whole day early: a slot before midnight may move past it in a gap."""
-    eve = local_date(zone, after).toordinal() - 1
-    start = Place(date.fromordinal(eve), 0)
+    """Begin where the wall clock stands; whatever is due later, it has not shown yet."""
+    shown = after.astimezone(zone_of(zone))
+    start = Place(shown.date(), shown.hour * 60 + shown.minute)
     for occurrence in occurrences_from(rule, anchor_date, zone, start):
         if occurrence.due_at > after:
             yield occurrence

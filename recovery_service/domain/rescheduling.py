@@ -6,7 +6,7 @@ patient in another zone or a release after a hold neither repeat nor swallow one
 An edit replans the schedule from here in the transaction that stores it.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -101,40 +101,25 @@ def replan(
     def stays(occurrence: Occurrence) -> bool:
         if occurrence.occ_key in already or occurrence.due_at < gate:
             return False
-        return occurrence.due_at <= now or _cannot_move(
-            occurrence, matches(rule, anchor_date, zone, occurrence.occ_key), zone, moment
-        )
+        moved = matches(rule, anchor_date, zone, occurrence.occ_key)
+        if moved is not None and moved.due_at >= moment:
+            return False
+        return occurrence.due_at <= now or _cannot_move(occurrence, moved, zone)
 
-    keep = tuple(filter(stays, owed))
-    taken = {*already, *(occurrence.occ_key for occurrence in keep)}
-    following = next_after(rule, anchor_date, zone, moment - _JUST_BEFORE)
-    return Replanned(_first_free(rule, anchor_date, zone, following, taken.__contains__), keep)
-
-
-def _first_free(
-    rule: Rule,
-    anchor_date: date,
-    zone: str,
-    following: Occurrence | None,
-    is_taken: Callable[[str], bool],
-) -> Occurrence | None:
-    if following is None:
-        return None
-    coming = occurrences_from(rule, anchor_date, zone, following.place)
-    return next((found for found in coming if not is_taken(found.occ_key)), None)
+    coming: Iterable[Occurrence] = ()
+    if first := next_after(rule, anchor_date, zone, moment - _JUST_BEFORE):
+        coming = occurrences_from(rule, anchor_date, zone, first.place)
+    following = next((found for found in coming if found.occ_key not in already), None)
+    return Replanned(following, keep=tuple(filter(stays, owed)))
 
 
-def _cannot_move(
-    occurrence: Occurrence, moved: Occurrence | None, zone: str, moment: datetime
-) -> bool:
-    """Say whether an edit put the time of one that is still ahead into the past.
+def _cannot_move(occurrence: Occurrence, moved: Occurrence | None, zone: str) -> bool:
+    """Say whether one that is still ahead, but whose new time has passed, is to be kept.
 
     A removed slot has nothing to keep. Nor has a traveller for whom the old instant
     lies on another local date: that would make two in a day.
     """
-    if moved is None or moved.due_at >= moment:
-        return False
-    return local_date(zone, occurrence.due_at) == occurrence.local_date
+    return moved is not None and local_date(zone, occurrence.due_at) == occurrence.local_date
 
 
 def _replan_once(

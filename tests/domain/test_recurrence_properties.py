@@ -54,7 +54,7 @@ def windows(draw: st.DrawFn) -> tuple[str, date]:
     return draw(anywhere | st.sampled_from(SKIPPED))
 
 
-@settings(max_examples=500, deadline=None, database=None)
+@settings(max_examples=300, deadline=None, database=None)
 @given(rules(), windows(), st.integers(-20, 2), st.integers(0, 47), st.integers(0, 6))
 def test_a_rule_agrees_with_trying_every_day(
     rule: Rule, window: tuple[str, date], anchored: int, hour: int, length: int

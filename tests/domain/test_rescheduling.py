@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from recovery_service.domain.recurrence import (
     Occurrence,
+    Place,
     Rule,
     due_occurrences,
     next_after,
@@ -134,6 +135,12 @@ def test_what_fell_due_before_the_edit_is_kept_though_the_loop_was_late() -> Non
         TWICE, rule_of(slots={"evening": "18:00"}), at="2026-11-22T09:01", stood="2026-11-22T08:00"
     )
     assert told(plan) == "20261122.morning 11-22T09:00 | 20261122.evening 11-22T18:00"
+
+
+def test_what_fell_due_but_was_never_sent_moves_with_its_slot() -> None:
+    later = rule_of(slots={"morning": "10:00", "evening": "18:00"})
+    plan = edit(TWICE, later, at="2026-11-22T09:01", stood="2026-11-22T08:00")
+    assert told(plan) == "20261122.morning 11-22T10:00"
 
 
 def test_a_second_edit_moves_what_the_first_one_kept() -> None:
@@ -353,6 +360,7 @@ def test_a_plan_that_starts_in_time_keeps_nothing_from_before_its_gate() -> None
 
 def test_a_rule_that_has_ended_leaves_nothing() -> None:
     short = rule_of(to_day=0)
+    assert owed(short, SUNDAY, "UTC", Place(SUNDAY, 541), now=utc("2026-11-22T12:00")) == []
     assert replan(short, SUNDAY, "UTC", gate=GATE, now=utc("2026-12-01")) == Replanned(None)
 
 
