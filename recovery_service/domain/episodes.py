@@ -14,7 +14,7 @@ END_REASONS = ("completed", "transferred", "withdrew", "deceased", "entered_in_e
 SILENCING = frozenset({"deceased", "entered_in_error"})
 """Ends after which no message may reach anybody, and access is over at once."""
 
-LEVEL = re.compile(r"(occiput|[CTLS]\d{1,2})([-/]([CTLS]?\d{1,2}))?", re.IGNORECASE)
+LEVEL = re.compile(r"(occiput|[CTLS]\d{1,2})([-/]([CTLS]?\d{1,2}))?\Z", re.IGNORECASE)
 _AHEAD = timedelta(days=90)
 _BACK = timedelta(days=2 * 365)
 

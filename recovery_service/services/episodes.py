@@ -139,10 +139,18 @@ def hold_episode(
 
 
 def release_episode(
-    session: Session, actor: Actor, episode: Episode, patient: Patient, *, now: datetime
+    session: Session,
+    actor: Actor,
+    episode: Episode,
+    patient: Patient,
+    *,
+    on: date | None,
+    now: datetime,
 ) -> Episode:
     """Go on from this moment; raises EpisodeNotOnHold or EpisodeEnded."""
     _require_not_ended(episode)
+    if on is not None and on != local_date(patient.time_zone, now):
+        raise InvalidField("/on", "A release takes effect today.")
     if episode.state != "on_hold":
         raise EpisodeNotOnHold(episode.id)
     episode.state, episode.released_at = "open", now
