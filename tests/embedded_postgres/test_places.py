@@ -1,6 +1,6 @@
 """Who runs the server and where its things are, for root and for everyone else.
 
-Each test names the defect that was planted in the module to see it fail.
+"Planted" names a defect that was seen to turn the test red, "To plant" one to try.
 """
 
 import os
@@ -34,7 +34,7 @@ from tests.embedded_postgres.clusters import (
 
 
 def test_an_ordinary_user_runs_it_as_themselves(place: Path) -> None:
-    """Planted: `Account.for_data` looks for nobody although we are not root.
+    """To plant: `Account.for_data` looks for nobody although we are not root.
 
     As root the process gives its rights up for good first; otherwise we are ordinary already.
     """
@@ -54,7 +54,7 @@ def test_an_ordinary_user_runs_it_as_themselves(place: Path) -> None:
 def test_a_closed_home_stays_closed_and_the_data_move_out(
     cluster: Cluster, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Planted: parents opened with chmod; the way out not recorded; `remove` forgets it."""
+    """To plant: parents opened with chmod; the way out not recorded; `remove` forgets it."""
     monkeypatch.setattr(_places, "STATE", place / "state")
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
@@ -76,7 +76,7 @@ def test_a_closed_home_stays_closed_and_the_data_move_out(
 def test_binaries_in_a_closed_home_are_copied_once(
     cluster: Cluster, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Planted: the copy without the wheel's libraries; a copy that keeps mode 0700."""
+    """To plant: the copy without the wheel's libraries; a copy that keeps mode 0700."""
     wheel = find_binaries(18).parents[1]
     closed = tmp_path / "site-packages"
     closed.mkdir(mode=0o700)
@@ -98,7 +98,7 @@ def test_binaries_in_a_closed_home_are_copied_once(
 def test_a_socket_folder_that_is_no_longer_ours_alone_is_not_used(
     lasting: EmbeddedPostgres,
 ) -> None:
-    """Planted: `_is_private` always True; a server on a lost socket is joined, not replaced."""
+    """To plant: `_is_private` always True; a server on a lost socket is joined, not replaced."""
     lost = lasting._places.socket_folder()
     lost.chmod(0o777)
     lasting.start()
@@ -115,7 +115,7 @@ def test_a_socket_folder_that_is_no_longer_ours_alone_is_not_used(
 def test_a_temporary_folder_too_long_for_a_socket_is_passed_over(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Planted: the length not looked at; PostgreSQL then refuses the path."""
+    """To plant: the length not looked at; PostgreSQL then refuses the path."""
     long = place / ("x" * 90)
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
@@ -128,7 +128,7 @@ def test_a_temporary_folder_too_long_for_a_socket_is_passed_over(
 
 
 def test_a_version_that_the_wheel_lacks_is_named() -> None:
-    """Planted: a path made up from the number."""
+    """To plant: a path made up from the number."""
     assert (find_binaries(16) / "initdb").exists()
     with pytest.raises(BinariesMissing, match="PostgreSQL 17"):
         find_binaries(17)

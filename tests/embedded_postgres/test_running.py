@@ -1,6 +1,6 @@
 """A running cluster: its settings, roles, databases and log.
 
-Each test names the defect that was planted in the module to see it fail.
+"Planted" names a defect that was seen to turn the test red, "To plant" one to try.
 """
 
 import re
@@ -40,7 +40,7 @@ def test_a_cluster_starts_and_keeps_its_data_over_a_stop(
 
 
 def test_a_start_is_quick_enough_to_be_part_of_every_command(cluster: Cluster) -> None:
-    """Planted: a pause of three seconds between looks.
+    """To plant: a pause of three seconds between looks.
 
     Usually 0.02 s to join and 0.06 s to start again; generous, for a loaded machine. The
     first start is not timed: `initdb` waits for the disk.
@@ -130,7 +130,7 @@ REFUSED = ("INSERT INTO said VALUES ('canary')", "SELECT 'canary'::int", "canary
 def test_the_words_of_a_failed_statement_stay_out_of_the_log(
     postgres: EmbeddedPostgres, role: str
 ) -> None:
-    """Planted: log_statement all; no log_min_error_statement; no terse; roles' level not raised.
+    """To plant: log_statement all; no log_min_error_statement; no terse; roles' level not raised.
 
     The superuser's errors are logged, without statement and detail; the roles' are not.
     """
@@ -146,7 +146,7 @@ def test_the_words_of_a_failed_statement_stay_out_of_the_log(
 
 
 def test_a_folder_without_a_cluster_says_so_and_is_not_made(tmp_path: Path) -> None:
-    """Planted: `stop` and `remove` that make the folder; a KeyError from `url`."""
+    """To plant: `stop` and `remove` that make the folder; a KeyError from `url`."""
     none = EmbeddedPostgres(tmp_path / "none")
     for use in (lambda: none.url("recovery", "recovery_app"), lambda: none.database_exists("x")):
         with pytest.raises(ClusterMissing):

@@ -1,6 +1,6 @@
 """What a cluster survives: killed servers, killed holders, rivals, slow recoveries, bad data.
 
-Each test names the defect that was planted in the module to see it fail.
+"Planted" names a defect that was seen to turn the test red, "To plant" one to try.
 """
 
 import os
@@ -52,6 +52,7 @@ def test_a_stale_pid_file_is_no_obstacle(
         pid_file.write_text("\n".join([others.get(named, str(sleeper.pid)), *lines[1:], ""]))
         try:
             lasting.start()
+            assert (sleeper.poll() is None) == (named != "dead")
         finally:
             sleeper.kill()
     assert kept(lasting) == 42
@@ -72,7 +73,7 @@ def test_a_killed_server_recovers_although_a_backend_outlives_it(lasting: Embedd
 
 
 def test_a_slow_recovery_is_waited_for_and_never_cut_short(lasting: EmbeddedPostgres) -> None:
-    """Planted: a server that says "starting" is taken for ready; one that is late is stopped.
+    """To plant: a server that says "starting" is taken for ready; one that is late is stopped.
 
     The server says in its pid file how far it is; here the file is made to say it late.
     """
@@ -108,7 +109,7 @@ def test_a_server_whose_holder_was_killed_is_joined_and_stopped(
 def test_processes_that_start_it_at_once_share_one_server_until_the_last(
     cluster: Cluster, place: Path
 ) -> None:
-    """Planted: `exclusive` without the lock; `is_the_last` always True."""
+    """To plant: `exclusive` without the lock; `is_the_last` always True."""
     with holder(place / "c") as one, holder(place / "c") as two:
         assert int(first_line(one)) == int(first_line(two))
         one.communicate("")
@@ -128,7 +129,7 @@ def test_processes_that_start_it_at_once_share_one_server_until_the_last(
 def test_an_interrupted_initialisation_leaves_no_half_cluster(
     cluster: Cluster, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Planted: `initdb` straight into `data`; leftovers not swept; a failure not cleaned up."""
+    """To plant: `initdb` straight into `data`; leftovers not swept; a failure not cleaned up."""
     leftover = place / "c/initialising-killed"
     leftover.mkdir(parents=True)
     (leftover / "PG_VERSION").write_text("18")
@@ -149,7 +150,7 @@ def test_an_interrupted_initialisation_leaves_no_half_cluster(
 def test_data_that_cannot_be_served_are_refused_with_the_reason(
     place: Path, version: str, credentials: bool, problem: type[EmbeddedPostgresError]
 ) -> None:
-    """Planted: each check left out; the last would wait for a server that has ended."""
+    """To plant: each check left out; the last would wait for a server that has ended."""
     folder = place / "c"
     (folder / "data").mkdir(parents=True, mode=0o700)
     (folder / "data/PG_VERSION").write_text(version)
