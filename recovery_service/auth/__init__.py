@@ -7,14 +7,21 @@ from recovery_service.auth.access import (
     init_auth,
     require_declared_access,
 )
-from recovery_service.auth.current import current_actor, request_time
+from recovery_service.auth.current import (
+    current_actor,
+    current_patient_id,
+    request_language,
+    request_time,
+)
 
 __all__ = [
     "allow",
     "allow_anyone",
     "allow_browser",
     "current_actor",
+    "current_patient_id",
     "init_auth",
+    "request_language",
     "request_time",
     "require_declared_access",
 ]

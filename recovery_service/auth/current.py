@@ -1,11 +1,13 @@
-"""The current actor and the current instant: each request has one of each."""
+"""The current actor, instant and language: each request has one of each."""
 
 from datetime import datetime
 from typing import cast
+from uuid import UUID
 
-from flask import g
+from flask import g, request
 
 from recovery_service.domain.access import Actor
+from recovery_service.domain.languages import preferred_language
 from recovery_service.errors import Unauthenticated
 from recovery_service.extensions import parts
 
@@ -18,8 +20,23 @@ def current_actor() -> Actor:
     return cast("Actor", actor)
 
 
+def current_patient_id() -> UUID:
+    """Return which patient is asking; raises Unauthenticated where it is no patient."""
+    actor = current_actor()
+    if actor.kind != "patient" or actor.id is None:
+        raise Unauthenticated
+    return actor.id
+
+
 def request_time() -> datetime:
     """Return the instant that this request took place, the same for all of its steps."""
     if "now" not in g:
         g.now = parts().clock()
     return cast("datetime", g.now)
+
+
+def request_language() -> str:
+    """Return the language to answer in: the one asked for, or else the actor's own."""
+    actor = g.get("actor")
+    asked = request.headers.get("Accept-Language")
+    return preferred_language(asked, locale=actor.locale if actor else None)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from recovery_service.database import transaction
 from recovery_service.errors import EnrolmentCodeInvalid, RecoveryError
+from recovery_service.extensions import parts
 from recovery_service.logs import request_id
 from recovery_service.services import directory
 from recovery_service.services.attempts import clear_attempts, count_attempt
@@ -17,6 +18,11 @@ WINDOW = timedelta(minutes=15)
 _SUBSCRIBER_PREFIX = 64
 # Looked in for a code that nobody knows: it then costs what a known one costs.
 _NOWHERE = UUID(int=0)
+
+
+def token_issuer() -> Issuer:
+    """Return what issues tokens in the current application."""
+    return Issuer(keys=parts().keys, life=parts().access_token_life)
 
 
 def enrol(issuer: Issuer, new: NewEnrolment, address: str | None, *, now: datetime) -> Enrolled:
@@ -37,9 +43,7 @@ def enrol(issuer: Issuer, new: NewEnrolment, address: str | None, *, now: dateti
     refusal: RecoveryError = EnrolmentCodeInvalid()
     for clinic_id in clinics or [_NOWHERE]:
         with transaction(clinic_id) as session:
-            outcome = redeem_code(
-                session, issuer, clinic_id, new, request_id=request_id(), now=now
-            )
+            outcome = redeem_code(session, issuer, clinic_id, new, request_id=request_id(), now=now)
         if isinstance(outcome, Enrolled):
             # A hospital's network enrols many phones; only failures count against it.
             with transaction() as session:

@@ -1,0 +1,193 @@
+"""What the app opens with, and what a patient may change of it."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, post_load, validate
+
+from recovery_service.api.schemas.base import (
+    LocalDate,
+    LocalTime,
+    RequestSchema,
+    ResponseSchema,
+    TrueOrFalse,
+)
+from recovery_service.api.schemas.devices import known_zone, locale_field
+from recovery_service.api.schemas.my_agenda import AgendaEntrySchema
+from recovery_service.domain.monitoring import NOT_MONITORED
+from recovery_service.domain.preferences import CHANNELS
+from recovery_service.services.profile import ProfileChange
+
+CONTACT_MODES = ("app", "phone", "none")
+PLAN_STATES = ("awaiting_clinician", "active", "paused", "ended")
+EPISODE_STATES = ("open", "on_hold", "ended")
+PHONES = ("clinic", "out_of_hours", "emergency", "crisis")
+MOST_KEYS = 100
+MOST_SLOTS = 48
+_NAME = validate.Length(1, 64)
+
+
+class TimeText(LocalTime):
+    """A local time that stays the text it is: preferences are kept as JSON."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return f"{super()._deserialize(value, attr, data, **kwargs):%H:%M}"
+
+
+class DateText(LocalDate):
+    """A local date that stays the text it is."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return super()._deserialize(value, attr, data, **kwargs).isoformat()
+
+
+def phones_field() -> fields.Dict:
+    """Return the phones of a site."""
+    return fields.Dict(
+        keys=fields.String(validate=validate.OneOf(PHONES)), values=fields.String(), required=True
+    )
+
+
+class QuietHours(RequestSchema):
+    """Between these local times nothing is pushed; across midnight if they say so."""
+
+    from_ = TimeText(data_key="from", attribute="from")
+    to = TimeText()
+
+
+class Pause(RequestSchema):
+    """From one local date to another, both included, nothing is pushed."""
+
+    from_ = DateText(data_key="from", attribute="from")
+    to = DateText()
+
+
+class PreferencesPatch(RequestSchema):
+    """A JSON merge patch (RFC 7396): what is left out stays, null takes back to the default."""
+
+    quiet_hours = fields.Nested(QuietHours, allow_none=True)
+    reminder_times = fields.Dict(
+        keys=fields.String(validate=_NAME),
+        values=fields.Dict(
+            keys=fields.String(validate=_NAME),
+            values=TimeText(allow_none=True),
+            allow_none=True,
+            validate=validate.Length(max=MOST_SLOTS),
+        ),
+        allow_none=True,
+        validate=validate.Length(max=MOST_KEYS),
+        metadata={
+            "description": "By the id or code of an item, or by kind: its slots and their times",
+            "example": {"walking": {"morning": "08:15"}},
+        },
+    )
+    channels = fields.Dict(
+        keys=fields.String(validate=_NAME),
+        values=fields.List(
+            fields.String(validate=_NAME), allow_none=True, validate=validate.Length(max=8)
+        ),
+        allow_none=True,
+        validate=validate.Length(max=MOST_KEYS),
+        metadata={
+            "description": f"By kind, what may carry it: {', '.join(CHANNELS)}. None of them: "
+            "no reminder at all",
+            "example": {"posture": ["inbox"]},
+        },
+    )
+    pause = fields.Nested(Pause, allow_none=True)
+
+
+class MeRequest(RequestSchema):
+    """What a patient may change."""
+
+    time_zone = fields.String(validate=known_zone, metadata={"example": "Europe/London"})
+    locale = locale_field()
+    preferences = fields.Nested(PreferencesPatch)
+
+    @post_load
+    def to_change(self, loaded: dict[str, Any], **_: object) -> ProfileChange:
+        """Return the change; an empty one is refused, because it was meant to be one."""
+        if not loaded:
+            raise ValidationError("Say what to change.")
+        return ProfileChange(**loaded)
+
+
+class ProfileSchema(ResponseSchema):
+    """Who the patient is, and how to be reached."""
+
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    time_zone = fields.String(required=True)
+    locale = fields.String(required=True)
+    contact_mode = fields.String(required=True, validate=validate.OneOf(CONTACT_MODES))
+    preferences = fields.Dict(
+        keys=fields.String(),
+        required=True,
+        metadata={"description": "As `PATCH /me` takes them; what is absent is the default"},
+    )
+
+
+class PhaseSchema(ResponseSchema):
+    """A phase of the recovery."""
+
+    code = fields.String(required=True)
+    title = fields.String(required=True)
+
+
+class MyEpisodeSchema(ResponseSchema):
+    """The operation and how long ago it was, in whole days of the patient's calendar."""
+
+    id = fields.UUID(required=True)
+    procedure = fields.String(required=True)
+    surgery_date = LocalDate(required=True, allow_none=True)
+    surgery_date_assumed = TrueOrFalse(required=True)
+    discharge_date = LocalDate(required=True)
+    days_since_surgery = fields.Integer(required=True, allow_none=True)
+    days_since_discharge = fields.Integer(required=True)
+    phase = fields.Nested(PhaseSchema, required=True, allow_none=True)
+    state = fields.String(required=True, validate=validate.OneOf(EPISODE_STATES))
+
+
+class MyMonitoringSchema(ResponseSchema):
+    """Who looks at what the patient reports: nobody in real time, and whom to call instead."""
+
+    state = fields.String(required=True, validate=validate.OneOf((NOT_MONITORED,)))
+    until_then = fields.String(required=True)
+    phones = phones_field()
+
+
+class ColleagueSchema(ResponseSchema):
+    """Somebody of the care team."""
+
+    name = fields.String(required=True)
+    role = fields.String(required=True)
+
+
+class MyClinicSchema(ResponseSchema):
+    """The clinic and how to reach it."""
+
+    name = fields.String(required=True)
+    site = fields.String(required=True, allow_none=True)
+    phones = phones_field()
+
+
+class MeSchema(ResponseSchema):
+    """Everything that opens the app."""
+
+    profile = fields.Nested(ProfileSchema, required=True)
+    today = LocalDate(required=True, metadata={"description": "The patient's local date"})
+    episode = fields.Nested(MyEpisodeSchema, required=True, allow_none=True)
+    plan_state = fields.String(required=True, validate=validate.OneOf(PLAN_STATES))
+    due_today = fields.List(fields.Nested(AgendaEntrySchema), required=True)
+    monitoring = fields.Nested(MyMonitoringSchema, required=True)
+    care_team = fields.List(fields.Nested(ColleagueSchema), required=True)
+    clinic = fields.Nested(MyClinicSchema, required=True)
+    zone_suggestion = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The calling device's zone, where its clock differs"},
+    )
+    vapid_public_key = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "What a browser subscribes with (`applicationServerKey`)"},
+    )

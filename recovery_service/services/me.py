@@ -1,0 +1,213 @@
+"""What the patient's app opens with: everything in one statement, one round trip.
+
+`GET /me` carries most of the reading, so its rows become the answer's JSON directly,
+without objects in between; the schema `MeSchema` documents it and a test compares them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from recovery_service.domain.content import Content
+from recovery_service.domain.languages import in_language
+from recovery_service.domain.local_time import local_date, zone
+from recovery_service.domain.monitoring import not_monitored
+from recovery_service.domain.recovery_day import RecoveryDay
+from recovery_service.domain.zone_suggestion import suggested_zone
+from recovery_service.services.agenda import AGENDA_ROWS, AgendaEntry, agenda_values, read_agenda
+
+# One row about the person and then those of the agenda: a join on nothing puts them
+# side by side. Of the episodes the one that has not ended counts, else the last.
+STATEMENT = f"""
+WITH person AS MATERIALIZED (
+SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
+       p.preferences::text AS preferences,
+       e.id AS episode_id, e.procedure, e.surgery_date, e.surgery_date_assumed, e.discharge_date,
+       e.state AS episode_state, r.phases::text AS phases,
+       c.name AS clinic_name, s.name AS site_name, s.phones::text AS phones, t.people,
+       d.time_zone AS device_zone
+  FROM patient p
+  JOIN clinic c ON c.id = p.clinic_id
+  LEFT JOIN LATERAL (
+       SELECT *
+         FROM episode x
+        WHERE x.clinic_id = p.clinic_id AND x.patient_id = p.id
+        ORDER BY (x.state <> 'ended') DESC, x.discharge_date DESC, x.id DESC
+        LIMIT 1) e ON true
+  LEFT JOIN recovery_plan n ON n.clinic_id = e.clinic_id AND n.episode_id = e.id
+  LEFT JOIN plan_revision r ON r.clinic_id = n.clinic_id AND r.plan_id = n.id AND r.state = 'live'
+  LEFT JOIN site s ON s.clinic_id = p.clinic_id
+                  AND CASE WHEN e.id IS NULL THEN s.is_default ELSE s.id = e.site_id END
+  LEFT JOIN device d ON d.clinic_id = p.clinic_id AND d.id = %(device_id)s::uuid
+ CROSS JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_build_array(m.name, m.roles) ORDER BY f.lead DESC, m.name)::text
+              AS people
+         FROM (SELECT staff_id, bool_or(lead) AS lead
+                 FROM care_team_member
+                WHERE clinic_id = p.clinic_id AND patient_id = p.id
+                  AND from_date <= %(today)s AND (to_date IS NULL OR to_date >= %(today)s)
+                GROUP BY staff_id) f
+         JOIN staff_member m ON m.clinic_id = p.clinic_id AND m.id = f.staff_id
+        WHERE m.disabled_at IS NULL) t
+ WHERE p.clinic_id = %(clinic_id)s AND p.id = %(patient_id)s
+)
+SELECT person.*, day.* FROM person FULL JOIN ({AGENDA_ROWS}) AS day ON false
+"""
+
+# Of several roles, the one in which a patient knows somebody.
+_ROLES = ("physiotherapist", "surgeon", "coordinator", "admin")
+
+
+class _Person(NamedTuple):
+    """The first columns of `STATEMENT`."""
+
+    patient_id: UUID
+    name: str
+    time_zone: str
+    locale: str
+    contact_mode: str
+    preferences: str
+    episode_id: UUID | None
+    procedure: str
+    surgery_date: date | None
+    surgery_date_assumed: bool
+    discharge_date: date
+    episode_state: str
+    phases: str | None
+    clinic_name: str
+    site_name: str | None
+    phones: str | None
+    people: str | None
+    device_zone: str | None
+
+
+_WIDTH = len(_Person._fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """One opening of the app: who, on which device, when, in which language."""
+
+    clinic_id: UUID
+    patient_id: UUID
+    device_id: UUID | None
+    time_zone: str
+    now: datetime
+    language: str
+
+    @property
+    def today(self) -> date:
+        """The patient's local date."""
+        return local_date(self.time_zone, self.now)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters of `STATEMENT`."""
+        own = {"today": self.today, "device_id": self.device_id}
+        return own | agenda_values(self.clinic_id, self.patient_id, self.today, self.today)
+
+
+def read_me(
+    rows: Sequence[Sequence[Any]],
+    opening: Opening,
+    *,
+    content: Content,
+    vapid_public_key: str | None,
+) -> dict[str, Any]:
+    """Return the answer that the rows of `STATEMENT` make; `MeSchema` says what is in it."""
+    person = next(_Person._make(row[:_WIDTH]) for row in rows if row[0] is not None)
+    day = (row[_WIDTH:] for row in rows if row[0] is None)
+    today, language = opening.today, opening.language
+    entries = read_agenda(day, today, today, now=opening.now, language=language)
+    phones = orjson.loads(person.phones or "{}")
+    return {
+        "profile": _profile(person),
+        "today": today,
+        "episode": _episode(person, opening),
+        "plan_state": _plan_state(person),
+        "due_today": [entry_as_json(entry) for entry in entries],
+        "monitoring": not_monitored(content, phones, language),
+        "care_team": [_colleague(*each) for each in orjson.loads(person.people or "[]")],
+        "clinic": {"name": person.clinic_name, "site": person.site_name, "phones": phones},
+        "zone_suggestion": suggested_zone(person.time_zone, person.device_zone, now=opening.now),
+        "vapid_public_key": vapid_public_key,
+    }
+
+
+def entry_as_json(entry: AgendaEntry) -> dict[str, Any]:
+    """Return an entry of the agenda as the API shows it."""
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "title": entry.title,
+        "slot": entry.slot,
+        "local_date": entry.local_date,
+        "local_time": f"{entry.local_time:%H:%M}",
+        "due_at": entry.due_at,
+        "expires_at": entry.expires_at,
+        "state": entry.state,
+        "reason": entry.reason,
+        "remind_via": entry.remind_via,
+        "next_at": entry.next_at,
+        "deep_link": entry.deep_link,
+        "valid_until": entry.valid_until,
+    }
+
+
+def _profile(person: _Person) -> dict[str, Any]:
+    return {
+        "id": person.patient_id,
+        "name": person.name,
+        "time_zone": person.time_zone,
+        "locale": person.locale,
+        "contact_mode": person.contact_mode,
+        "preferences": orjson.loads(person.preferences),
+    }
+
+
+def _episode(person: _Person, opening: Opening) -> dict[str, Any] | None:
+    if person.episode_id is None:
+        return None
+    day = RecoveryDay.of(
+        surgery=person.surgery_date,
+        discharge=person.discharge_date,
+        now=opening.now,
+        zone=zone(person.time_zone),
+    )
+    return {
+        "id": person.episode_id,
+        "procedure": person.procedure,
+        "surgery_date": person.surgery_date,
+        "surgery_date_assumed": person.surgery_date_assumed,
+        "discharge_date": person.discharge_date,
+        "days_since_surgery": day.days_since_surgery,
+        "days_since_discharge": day.days_since_discharge,
+        "phase": _phase(person, day.days_since_surgery, opening.language),
+        "state": person.episode_state,
+    }
+
+
+def _phase(person: _Person, day: int | None, language: str) -> dict[str, str] | None:
+    """Return the phase of the live plan that the day since surgery lies in."""
+    if day is None or person.phases is None:
+        return None
+    for phase in orjson.loads(person.phases):
+        if phase["from_day"] <= day <= phase["to_day"]:
+            return {"code": phase["code"], "title": in_language(phase["title"], language)}
+    return None
+
+
+def _plan_state(person: _Person) -> str:
+    if person.episode_state == "ended":
+        return "ended"
+    if person.phases is None:
+        return "awaiting_clinician"
+    return "paused" if person.episode_state == "on_hold" else "active"
+
+
+def _colleague(name: str, roles: Sequence[str]) -> Mapping[str, str]:
+    return {"name": name, "role": next(role for role in _ROLES if role in roles)}
