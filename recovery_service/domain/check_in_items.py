@@ -189,7 +189,7 @@ def _procedures(table: Fields) -> frozenset[str]:
         return frozenset(PROCEDURES)
     if named in (LUMBAR, CERVICAL):
         return frozenset(name for name, regions in PROCEDURES.items() if named in regions)
-    if not isinstance(named, list) or not named or not all(name in PROCEDURES for name in named):
+    if not isinstance(named, list) or not named or not set(map(str, named)) <= set(PROCEDURES):
         table.refuse(f"procedures must be all, a region, or a list of procedures, not {named!r}")
     return frozenset(named)
 

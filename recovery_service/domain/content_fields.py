@@ -32,6 +32,10 @@ class Fields:
     file: str
     item: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.raw, Mapping):
+            self.refuse("must be a table")
+
     def refuse(self, message: str) -> NoReturn:
         """Raise `ContentError` for this table."""
         raise ContentError(self.file, self.item, message)

@@ -1,5 +1,6 @@
 """The fields that several parts of a plan template share, read strictly."""
 
+import re
 from collections.abc import Container, Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from recovery_service.domain.content_fields import Fields
 from recovery_service.domain.plan_template_parts import GRADES
 
 LAST_DAY = 1000  # the last questionnaire is due two years after surgery
+LARGEST_LIMIT = 1000
 SOURCED = ("source", "grade", "clinician_must_confirm", "why_confirm")
 WINDOW = ("target_day", "window_from", "window_to")
 DOSE_LIMITS = {
@@ -17,6 +19,8 @@ DOSE_LIMITS = {
     "times_per_day": 24,
     "max_prompts_per_day": 24,
 }
+_LARGEST_MEDIUM = 500_000_000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _MEDIA = ("url", "sha256", "bytes", "type", "alt", "caption")
 
 
@@ -70,16 +74,24 @@ def dose(table: Fields) -> dict[str, Any]:
 
 def media(table: Fields) -> tuple[Mapping[str, Any], ...]:
     """Return the pictures and films; each has a text for who cannot see it."""
-    for place, raw in enumerate(table.values("media")):
-        if not isinstance(raw, Mapping):
-            table.refuse(f"media/{place} must be a table")
-        medium = Fields(raw, table.file, table.item)
-        medium.only(*_MEDIA)
-        if not medium.text("url").startswith("https://"):
-            medium.refuse("media url must be https")
-        medium.text("type")
-        medium.texts("alt")
-    return tuple(dict(raw) for raw in table.values("media"))
+    return tuple(_medium(table, place) for place in range(len(table.values("media"))))
+
+
+def _medium(table: Fields, place: int) -> dict[str, Any]:
+    raw = table.values("media")[place]
+    if not isinstance(raw, Mapping):
+        table.refuse(f"media/{place} must be a table")
+    medium = Fields(raw, table.file, table.item)
+    medium.only(*_MEDIA)
+    if not medium.text("url").startswith("https://"):
+        medium.refuse("media url must be https")
+    medium.text("type")
+    medium.texts("alt")
+    medium.optional_texts("caption")
+    medium.optional_integer("bytes", 1, _LARGEST_MEDIUM)
+    if medium.has("sha256") and not _SHA256.fullmatch(medium.text("sha256")):
+        medium.refuse("sha256 must be 64 hexadecimal digits")
+    return dict(raw)
 
 
 def range_seen(table: Fields) -> tuple[float, float] | None:
@@ -88,6 +100,6 @@ def range_seen(table: Fields) -> tuple[float, float] | None:
     if not seen:
         return None
     ordered = len(seen) == 2 and all(type(end) in (int, float) for end in seen)  # noqa: PLR2004
-    if not ordered or seen[0] > seen[1] or not table.has("limit"):
+    if not ordered or not 0 <= seen[0] <= seen[1] <= LARGEST_LIMIT or not table.has("limit"):
         table.refuse("range_seen must be two numbers in order, beside a limit")
     return float(seen[0]), float(seen[1])

@@ -10,6 +10,7 @@ from typing import Any
 
 from recovery_service.domain.content_fields import ContentError, Fields, each_once
 from recovery_service.domain.plan_template_fields import (
+    LARGEST_LIMIT,
     LAST_DAY,
     SOURCED,
     WINDOW,
@@ -196,7 +197,7 @@ def _restriction(table: Fields, sources: Container[str]) -> Restriction:
     )
     return Restriction(
         code=table.code(),
-        limit=table.number("limit", 0, 1000) if table.has("limit") else None,
+        limit=table.number("limit", 0, LARGEST_LIMIT) if table.has("limit") else None,
         unit=table.choice("unit", UNITS) if table.has("unit") else None,
         range_seen=range_seen(table),
         from_day=first,

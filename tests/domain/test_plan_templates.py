@@ -1,107 +1,16 @@
 """A template that a plan could not carry is refused, by file and item."""
 
-from collections.abc import Callable
+import contextlib
+import json
+from collections.abc import Callable, Iterator
 from copy import deepcopy
+from datetime import date
 from typing import Any
 
 import pytest
 
-from recovery_service.domain.plan_templates import ContentError, PlanTemplate, parse_template
-
-FILE = "discectomy.toml"
-SOURCES = {"F:fwbsi": "an address", "D": "convention"}
-Raw = dict[str, Any]
-
-
-def both(text: str) -> dict[str, str]:
-    return {"en": text, "tr": f"{text} (tr)"}
-
-
-BASIS = {"source": ["F:fwbsi"], "grade": "C"}
-RAW: Raw = {
-    "code": "discectomy",
-    "version": 1,
-    "procedure": "lumbar_microdiscectomy",
-    "variant": "restricted_6w",
-    "default": True,
-    "title": both("Discectomy"),
-    "status": "draft_pending_clinician_signoff",
-    "typical_stay_days": 1,
-    "phases": [
-        {"code": "protect", "title": both("Protect"), "from_day": 0, "to_day": 14},
-        {"code": "activate", "title": both("Activate"), "from_day": 15, "to_day": 42},
-    ],
-    "items": [
-        {
-            "code": "walk",
-            "kind": "walking",
-            "phase": "protect",
-            "title": both("Walk"),
-            "instructions": both("Walk a little"),
-            "dose": {"minutes": 5, "times_per_day": 6, "note": both("or more")},
-            "rule": {
-                "anchor": "surgery",
-                "from_day": 3,
-                "to_day": 14,
-                "every_days": 1,
-                "slots": {"morning": "09:00", "evening": "17:30"},
-                "valid_for_minutes": 240,
-                "priority": 5,
-            },
-            "media": [
-                {"url": "https://media.test/w.mp4", "type": "video/mp4", "alt": both("Walk")}
-            ],
-            **BASIS,
-        },
-        {
-            "code": "book_wound_check",
-            "kind": "follow_up",
-            "appointment": "wound_check",
-            "title": both("Book"),
-            "instructions": both("Please book"),
-            "rule": {
-                "anchor": "surgery",
-                "from_day": 10,
-                "slots": {"morning": "09:00"},
-                "valid_for_minutes": 10080,
-            },
-            **BASIS,
-        },
-    ],
-    "restrictions": [
-        {
-            "code": "lift",
-            "limit": 4.5,
-            "unit": "kg",
-            "range_seen": [2.3, 4.5],
-            "from_day": 0,
-            "to_day": 42,
-            "text": both("Lift little"),
-            "clinician_must_confirm": True,
-            "why_confirm": both("Sources differ"),
-            **BASIS,
-        },
-        {"code": "drive", "from_day": 0, "text": both("Do not drive"), **BASIS},
-    ],
-    "appointments": [
-        {
-            "code": "wound_check",
-            "title": both("Wound check"),
-            "target_day": 12,
-            "window_from": 10,
-            "window_to": 14,
-            "mode": "in_person",
-            **BASIS,
-        }
-    ],
-    "questionnaires": [
-        {"code": "prom_day_0", "target_day": 0, "window_from": -7, "window_to": 7, **BASIS}
-    ],
-}
-
-
-def parse(raw: Raw) -> PlanTemplate:
-    return parse_template(raw, file=FILE, sources=SOURCES)
+from recovery_service.domain.plan_templates import ContentError, parse_template
+from tests.domain.raw_template import FILE, RAW, SOURCES, Raw, both, parse
 
 
 def planted(change: Callable[[Raw], object]) -> Raw:
@@ -199,6 +108,10 @@ REFUSALS: list[tuple[str, Callable[[Raw], object], str, str]] = [
         "items/walk",
         "missing alt",
     ),
+    ("a digest", put("items", 0, media=[RAW["items"][0]["media"][0] | {"sha256": "12"}]),
+     "items/walk", "sha256 must be"),
+    ("no bytes", put("items", 0, media=[RAW["items"][0]["media"][0] | {"bytes": 0}]),
+     "items/walk", "bytes must be"),
     ("media no table", put("items", 0, media=["film"]), "items/walk", "media/0 must be a table"),
     ("limit alone", drop("restrictions", 0, "unit"), "restrictions/lift", "belong together"),
     ("in pounds", put("restrictions", 0, unit="lb"), "restrictions/lift", "unknown unit 'lb'"),
@@ -292,3 +205,34 @@ def test_only_a_plan_of_practical_items_does_without_a_surgery_date() -> None:
 
     assert parse(RAW).counts_from_surgery()
     assert not parse(planted(practical)).counts_from_surgery()
+
+
+@pytest.mark.parametrize(
+    "odd", [None, True, -1, 10**40, float("nan"), "", "x", [], [[]], {}, {"x": 1}, date(2026, 1, 1)]
+)
+def test_whatever_stands_in_a_field_is_read_or_refused_and_nothing_else(odd: object) -> None:
+    """A clinic's own template comes from outside: no value of it may raise another error."""
+    for path in every_path(RAW):
+        raw = deepcopy(RAW)
+        *way, last = path
+        target: Any = raw
+        for step in way:
+            target = target[step]
+        target[last] = odd
+        with contextlib.suppress(ContentError):
+            json.dumps(parse(raw).as_json(), allow_nan=False)
+
+
+def test_what_is_no_table_is_no_template() -> None:
+    with pytest.raises(ContentError, match="must be a table"):
+        parse_template([], file=FILE, sources=SOURCES)  # type: ignore[arg-type]
+
+
+def every_path(raw: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Walk all places of nested content, each before what it holds."""
+    steps = (
+        raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
+    )
+    for step, value in steps:
+        yield (*above, step)
+        yield from every_path(value, (*above, step))
