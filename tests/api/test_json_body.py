@@ -63,7 +63,11 @@ class Kinds(RequestSchema):
 
 
 class Both(MethodView):
-    def get(self) -> dict[str, Any]:
+    @ApiBlueprint("both", __name__).query(Filter)
+    def get(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def post(self) -> dict[str, Any]:
         return {}
 
 
@@ -304,6 +308,8 @@ def test_an_argument_that_no_schema_declares_is_refused(
 def test_a_post_refuses_arguments_of_the_get(client: FlaskClient) -> None:
     answer = client.post("/api/v1/reports?status=a", json={})
     assert pointers(answer) == ["?status"]
+    assert client.get("/api/v1/reports/both?status=a").status_code == 200
+    assert pointers(client.post("/api/v1/reports/both?status=a")) == ["?status"]
 
 
 def test_arguments_of_several_schemas_are_understood_together(client: FlaskClient) -> None:
