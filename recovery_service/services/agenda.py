@@ -15,13 +15,12 @@ from uuid import UUID
 import orjson
 from sqlalchemy.orm import Session
 
+from recovery_service.domain.actions import NOT_ANSWERED, state_now
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date, zone
 from recovery_service.domain.occurrence_ids import encode
 from recovery_service.domain.recurrence import Occurrence, Place, Rule, occurrences_from
 
-NOT_ANSWERED = "not_answered"
-OPEN = ("upcoming", "due", "snoozed")
 LONGEST = 31
 AHEAD = timedelta(days=6)
 
@@ -263,29 +262,6 @@ def _stored(plan: _Plan, row: _Row, *, now: datetime, language: str) -> AgendaEn
         remind_via=plan.remind_via,
         next_at=row.next_at.astimezone(UTC) if row.next_at and state == "snoozed" else None,
     )
-
-
-def state_now(
-    state: str,
-    reason: str | None,
-    due_at: datetime,
-    expires_at: datetime,
-    next_at: datetime | None,
-    *,
-    now: datetime,
-) -> tuple[str, str | None]:
-    """Return how a stored state reads at an instant, with its reason.
-
-    An open one whose time is over was missed, whether or not the sweep has been there;
-    a snooze that is over is due again; what was reopened ahead of its time is upcoming.
-    """
-    if state not in ("due", "snoozed"):
-        return state, reason
-    if expires_at <= now:
-        return "missed", NOT_ANSWERED
-    if state == "snoozed" and next_at is not None and next_at > now:
-        return "snoozed", None
-    return ("upcoming" if due_at > now else "due"), None
 
 
 def _time_of(day: date, due_at: datetime, slot: str, rule: Rule, zone_name: str) -> time:

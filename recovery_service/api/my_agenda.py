@@ -1,0 +1,53 @@
+"""The patient's agenda."""
+
+from datetime import timedelta
+from typing import Any
+
+from recovery_service.api.blueprint import ApiBlueprint
+from recovery_service.api.schemas.my_agenda import AgendaSchema, RangeArguments, range_of
+from recovery_service.auth import (
+    allow,
+    current_actor,
+    current_patient_id,
+    request_language,
+    request_time,
+)
+from recovery_service.database import transaction
+from recovery_service.domain.access import Role
+from recovery_service.domain.local_time import local_date, start_of_day
+from recovery_service.services.agenda import agenda
+
+blueprint = ApiBlueprint(
+    "my_agenda", __name__, url_prefix="/me/agenda", description="What is to be done when"
+)
+
+_AHEAD = 6
+_DAY = timedelta(days=1)
+
+
+@blueprint.get("")
+@allow(Role.PATIENT)
+@blueprint.query(RangeArguments)
+@blueprint.response(200, AgendaSchema)
+def show(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Show what is planned, by default from today to six days on; at most 31 days."""
+    actor, now = current_actor(), request_time()
+    today = local_date(actor.time_zone, now)
+    first, last = range_of(wanted, today, back=0, ahead=_AHEAD)
+    with transaction() as session:
+        entries = agenda(
+            session,
+            actor.clinic_id,
+            current_patient_id(),
+            first,
+            last,
+            now=now,
+            language=request_language(),
+        )
+    return {
+        "from_date": first,
+        "to_date": last,
+        "time_zone": actor.time_zone,
+        "valid_until": start_of_day(actor.time_zone, last + _DAY),
+        "items": entries,
+    }
