@@ -1,0 +1,84 @@
+"""One tick of the reminder loop, composed: materialise, send, sweep."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from recovery_service.reminders.dispatch import Counts, Sender, dispatch, end_unsendable
+from recovery_service.reminders.planner import Materialised, RuleBook, materialise
+from recovery_service.reminders.sweep import Swept, sweep
+
+BATCH = 2_000
+
+
+class Loop:
+    """The steps of one worker, and what it has done since it started.
+
+    `channels` of the sender name the threads that a worker needs. Steps may run at the same
+    time, each in a thread of its own; none runs twice at once.
+    """
+
+    def __init__(self, sender: Sender, *, batch: int = BATCH) -> None:
+        self.sender = sender
+        self.stopping = threading.Event()
+        self._batch = batch
+        self._rules = RuleBook()
+        self._lock = threading.Lock()
+        self._totals: Counts = Counter()
+
+    def materialise(self) -> Materialised:
+        """Write all that has fallen due by now."""
+        now, total = self.sender.clock(), Materialised()
+        while not self.stopping.is_set():
+            done = materialise(
+                self.sender.transaction, now=now, batch=self._batch, rules=self._rules
+            )
+            self._count(materialised=done.due, missed=done.missed, poisoned=done.poisoned)
+            total = total.plus(done)
+            if done.advanced + done.poisoned == 0:
+                break
+        return total
+
+    def send(self, channel: str) -> Counts:
+        """Send all that is ready for one channel."""
+        counts = dispatch(self.sender, self.sender.channels[channel], stopped=self.stopping.is_set)
+        self._count(**{f"sent_{channel}": counts["sent"]}, **counts)
+        return counts
+
+    def sweep(self) -> Swept:
+        """Close what expired unanswered, and end what no channel can send."""
+        now, total = self.sender.clock(), Swept(0, 0)
+        self._count(dead=end_unsendable(self.sender, now=now))
+        while not self.stopping.is_set():
+            done = sweep(self.sender.transaction, now=now, batch=self._batch)
+            total = Swept(total.closed + done.closed, total.dropped + done.dropped)
+            if max(done) < self._batch:
+                break
+        self._count(swept=total.closed)
+        return total
+
+    def totals(self) -> dict[str, Any]:
+        """Return what was done since the start, by name."""
+        with self._lock:
+            return dict(self._totals)
+
+    def _count(self, **counts: int) -> None:
+        with self._lock:
+            self._totals.update(counts)
+
+
+def tick_once(sender: Sender, *, batch: int = BATCH) -> Counts:
+    """Do one pass of everything and return the counts by name; for cron and tests.
+
+    The channels work side by side, as they do in a worker.
+    """
+    loop = Loop(sender, batch=batch)
+    done = loop.materialise()
+    with ThreadPoolExecutor(max(len(sender.channels), 1)) as threads:
+        sent = list(threads.map(loop.send, sender.channels))
+    swept = loop.sweep()
+    counts: Counts = Counter(materialised=done.due, missed=done.missed, poisoned=done.poisoned)
+    for each in sent:
+        counts += each
+    return counts + Counter(swept=swept.closed)

@@ -1,0 +1,109 @@
+"""The metronome: APScheduler ticks, in memory, and holds no reminder.
+
+Nothing else imports it. Its job store could lose or double a reminder when processes die or
+share it; the rows are the truth, and what is not done in one tick is done in the next.
+"""
+
+import logging
+import signal
+import threading
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from functools import partial
+from types import FrameType
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from recovery_service.clock import SystemClock
+from recovery_service.reminders.dispatch import Sender
+from recovery_service.reminders.heartbeat import Heart
+from recovery_service.reminders.loop import Loop
+from recovery_service.reminders.outage import Outage
+from recovery_service.reminders.status import status
+
+log = structlog.get_logger(__name__)
+
+_wall = SystemClock()  # the metronome's own; what is due is the injected clock's to say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """How often a worker looks: for what is due, for what expired, and to say it lives."""
+
+    tick: timedelta
+    heartbeat: timedelta
+    sweep: timedelta = timedelta(seconds=5)
+
+
+def run_worker(sender: Sender, rhythm: Rhythm, *, stop: threading.Event | None = None) -> None:
+    """Work until SIGTERM, SIGINT or `stop`; finish what is in hand, say goodbye, return.
+
+    The database may be away, also at the start: the worker waits for it and goes on.
+    """
+    ending = stop or threading.Event()
+    _end_on_signals(ending)
+    loop, outage = Loop(sender), Outage()
+    heart = Heart(sender.transaction, sender.worker_id, sender.clock())
+    beat = partial(_beat, heart, loop)
+    scheduler = _scheduler(loop, rhythm, outage, beat)
+    outage.bear("heartbeat", beat)
+    scheduler.start()
+    log.info("worker_started", worker_id=sender.worker_id)
+    while not ending.wait(rhythm.tick.total_seconds()):
+        _wind(scheduler)
+    loop.stopping.set()
+    scheduler.shutdown(wait=True)
+    outage.bear("heartbeat", lambda: heart.stop(now=sender.clock()))
+    log.info("worker_stopped", worker_id=sender.worker_id)
+
+
+def _end_on_signals(ending: threading.Event) -> None:
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ending.set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
+
+
+def _scheduler(
+    loop: Loop, rhythm: Rhythm, outage: Outage, beat: partial[None]
+) -> BackgroundScheduler:
+    """Lay out one job per step and per channel, each with a thread of its own.
+
+    A tick that comes while its step still runs is left out: the step itself goes on until
+    nothing is left to do.
+    """
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # "skipped" is how it should be
+    channels = list(loop.sender.channels)
+    scheduler = BackgroundScheduler(
+        timezone=UTC,
+        executors={"default": ThreadPoolExecutor(len(channels) + 3)},
+        job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+    )
+    steps = [
+        ("materialise", rhythm.tick, loop.materialise),
+        ("sweep", max(rhythm.sweep, rhythm.tick), loop.sweep),
+        ("heartbeat", rhythm.heartbeat, beat),
+        *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
+    ]
+    for name, every, step in steps:
+        seconds = every.total_seconds()
+        scheduler.add_job(outage.bear, "interval", (name, step), seconds=seconds, id=name)
+    return scheduler
+
+
+def _beat(heart: Heart, loop: Loop) -> None:
+    now = loop.sender.clock()
+    queue = status(loop.sender.transaction, now=now)
+    heart.beat({**queue.figures(), "since_start": loop.totals()}, now=now)
+
+
+def _wind(scheduler: BackgroundScheduler) -> None:
+    """Bring jobs back that a wall clock set backwards has left waiting in the future."""
+    now = _wall()
+    for job in scheduler.get_jobs():
+        if job.next_run_time - now > 2 * job.trigger.interval:
+            job.modify(next_run_time=now)
