@@ -288,7 +288,7 @@ def _lineages(session: Session, plan: RecoveryPlan) -> dict[str, UUID]:
         .where(PlanRevision.clinic_id == plan.clinic_id, PlanRevision.plan_id == plan.id)
         .order_by(PlanRevision.number)
     )
-    return dict(rows.tuples().all())
+    return {row.code: row.lineage_id for row in rows}
 
 
 def _sourced(fact: Any) -> dict[str, Any]:

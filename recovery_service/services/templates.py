@@ -64,7 +64,7 @@ def find_version(
     ).one_or_none()
     if row is None:
         return None
-    own, version = row.tuple()
+    own, version = row
     return TemplateSummary(
         template=_read(content, own, version), origin="clinic", based_on=own.based_on
     )
@@ -163,4 +163,4 @@ def _newest(
         wanted = wanted.order_by(PlanTemplateVersion.number.desc()).limit(1)
     if lock:
         wanted = wanted.with_for_update()
-    return [row.tuple() for row in session.execute(wanted)]
+    return [(row[0], row[1]) for row in session.execute(wanted)]
