@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask
+from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config.content import read_content
 from config.settings import Settings
+from recovery_service import extensions
 from recovery_service.api import init_api
 from recovery_service.auth import init_auth, require_declared_access
 from recovery_service.auth.access import open_route
@@ -22,6 +23,7 @@ from recovery_service.database import (
 )
 from recovery_service.domain.content import Content
 from recovery_service.domain.keys import Keys
+from recovery_service.domain.languages import preferred_language
 from recovery_service.extensions import EXTENSION, Parts, db, migrate
 from recovery_service.health import init_health
 from recovery_service.http_errors import init_errors
@@ -73,7 +75,7 @@ def create_app(
 
 def _mount(app: Flask, settings: Settings) -> None:
     init_logs(app)
-    init_errors(app)
+    init_errors(app, title=_title_of_error)
     init_auth(app)
     init_health(app)
     init_api(app, base_url=settings.base_url)
@@ -82,6 +84,13 @@ def _mount(app: Flask, settings: Settings) -> None:
     open_route(app, "documents.reference", "the contract is public")
     open_route(app, "documents.static", "style and script of the public reference")
     require_declared_access(app)
+
+
+def _title_of_error(code: str) -> str | None:
+    """Return what an error code means, in the language of who asks."""
+    locale = g.actor.locale if "actor" in g else None
+    language = preferred_language(request.headers.get("Accept-Language"), locale=locale)
+    return extensions.parts().content.texts[language].get(f"error.{code}")
 
 
 def _parts(settings: Settings, clock: Clock, channels: Mapping[str, Channel] | None) -> Parts:

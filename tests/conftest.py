@@ -123,9 +123,9 @@ def environ_for(postgres: EmbeddedPostgres, database: str, **changes: str) -> di
 
 
 @contextmanager
-def running_app(settings: Settings, clock: ManualClock, **options: bool) -> Iterator[Flask]:
+def running_app(settings: Settings, clock: ManualClock, *, worker: bool = False) -> Iterator[Flask]:
     """Compose an application and give its connections back afterwards."""
-    app = create_app(settings, clock=clock, **options)
+    app = create_app(settings, clock=clock, worker=worker)
     try:
         yield app
     finally:
