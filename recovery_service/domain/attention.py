@@ -1,0 +1,213 @@
+"""Who needs attention, and why: pure rules over what is known of one patient.
+
+Thresholds are conventions (D) with the measurement limits of the sources behind them;
+they order a list for a clinician and never decide about treatment.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+from recovery_service.domain.procedures import CERVICAL, LUMBAR, PROCEDURES
+
+WEEK = timedelta(days=7)
+
+#: A week's median that rose by this much is more than most patients notice as a change,
+#: and from the second one on more than the scale's own noise (F:issls: 2.7-3.2 and 3.6-3.7).
+PAIN_RISE, PAIN_JUMP = 2, 4
+PAIN_HIGH = 7
+#: Two expected check-ins missed are a silence; below half of the sessions is low (rule ADH1).
+SILENT_AFTER = 2
+ADHERENCE_LOW, ADHERENCE_LEAST = 0.5, 4
+
+_PAIN_ITEMS = {LUMBAR: ("nrs_back", "nrs_leg"), CERVICAL: ("nrs_neck", "nrs_arm")}
+_MAIN_PAIN = {
+    "lumbar_microdiscectomy": "nrs_leg",
+    "lumbar_decompression": "nrs_leg",
+    "cervical_anterior": "nrs_arm",
+}
+#: Answers to safety questions that need nobody's look. Everything else does: an answer
+#: that is new to the catalogue is looked at rather than passed over.
+_REASSURING = frozenset(
+    {"better", "same", "normal", "none", "ordinary", "dry", "spotting", "healed", "mild"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PainTrend:
+    """The median of one pain item (0-10) in the last 7 local days and in the 7 before."""
+
+    item: str
+    now: float | None
+    before: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """A follow-up that is still to be booked; its window holds local dates."""
+
+    title: Mapping[str, str]
+    window_from: date
+    window_to: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What is known of one patient on one local day (`today`).
+
+    `expected_missed` counts the check-ins that were expected since the last one and did
+    not come. `done` of `due` are the exercises of 7 days. `warnings` are safety items of
+    the latest check-in with their answers, of this week only.
+    """
+
+    today: date
+    episode_state: str
+    published: bool
+    draft: bool
+    contact_mode: str
+    discharge_date: date
+    enrolled: bool
+    reachable: bool
+    last_check_in: date | None = None
+    expected_missed: int = 0
+    pain: Sequence[PainTrend] = ()
+    warnings: Sequence[tuple[str, Any]] = ()
+    done: int = 0
+    due: int = 0
+    follow_ups: Sequence[FollowUp] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a patient needs somebody: a code, how pressing it is (0-100), and its facts."""
+
+    code: str
+    urgency: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def pain_items(procedure: str) -> tuple[str, ...]:
+    """Return the pain questions of the procedure's regions, the one that leads first."""
+    asked = [item for region in sorted(PROCEDURES[procedure], reverse=True)
+             for item in _PAIN_ITEMS[region]]  # fmt: skip
+    main = _MAIN_PAIN.get(procedure, asked[0])
+    return (main, *(item for item in asked if item != main))
+
+
+def pain_trend(item: str, values: Iterable[tuple[date, float]], *, today: date) -> PainTrend:
+    """Compare the last 7 local days, today included, with the 7 before."""
+    days = [(day, value) for day, value in values if day <= today]
+    now = [value for day, value in days if day > today - WEEK]
+    before = [value for day, value in days if today - 2 * WEEK < day <= today - WEEK]
+    return PainTrend(
+        item=item, now=median(now) if now else None, before=median(before) if before else None
+    )
+
+
+def needs_a_look(answer: Any) -> bool:
+    """Tell whether an answer to a safety question (a boolean or a code) is worth a look."""
+    if isinstance(answer, str):
+        return answer not in _REASSURING
+    return answer is True
+
+
+def reasons_for_attention(situation: Situation) -> tuple[Reason, ...]:
+    """Return the reasons, the most pressing first; an ended recovery has none."""
+    if situation.episode_state == "ended":
+        return ()
+    found = [
+        *_warnings(situation),
+        *_pain(situation),
+        *_plan(situation),
+        *_contact(situation),
+        *_exercise(situation),
+        *_follow_ups(situation),
+    ]
+    return tuple(sorted(found, key=lambda reason: (-reason.urgency, reason.code)))
+
+
+def need(reasons: Sequence[Reason]) -> int:
+    """Return one number to rank by: the most pressing reason decides, the others break ties."""
+    if not reasons:
+        return 0
+    first, *others = sorted((reason.urgency for reason in reasons), reverse=True)
+    return first * 1000 + min(sum(others), 999)
+
+
+def ranking_key(score: int, name: str, patient_id: UUID) -> tuple[int, str, str]:
+    """Return what the caseload is sorted by: need first, then the name."""
+    return (-score, name.casefold(), str(patient_id))
+
+
+def _warnings(situation: Situation) -> Iterable[Reason]:
+    for item, answer in situation.warnings:
+        yield Reason(code="warning_answer", urgency=95, facts={"item": item, "answer": answer})
+
+
+def _pain(situation: Situation) -> Iterable[Reason]:
+    for trend in situation.pain:
+        if trend.now is None:
+            continue
+        rise = 0 if trend.before is None else trend.now - trend.before
+        facts = {"item": trend.item, "now": trend.now}
+        if rise >= PAIN_RISE:
+            urgency = 80 if rise >= PAIN_JUMP else 60
+            yield Reason(
+                code="pain_rising", urgency=urgency, facts=facts | {"before": trend.before}
+            )
+        elif trend.now >= PAIN_HIGH:
+            yield Reason(code="pain_high", urgency=70, facts=facts)
+
+
+def _plan(situation: Situation) -> Iterable[Reason]:
+    at_home = situation.discharge_date <= situation.today
+    if situation.episode_state == "on_hold":
+        yield Reason(code="on_hold", urgency=15)
+    if not situation.published:
+        yield Reason(
+            code="awaiting_clinician",
+            urgency=65 if at_home else 40,
+            facts={"draft": situation.draft},
+        )
+    elif situation.draft:
+        yield Reason(code="draft_pending", urgency=20)
+
+
+def _contact(situation: Situation) -> Iterable[Reason]:
+    """Say what stands between the patient and us; while the plan is held nothing is expected."""
+    if situation.episode_state == "on_hold" or situation.discharge_date > situation.today:
+        return
+    app = situation.contact_mode == "app"
+    if app and not situation.enrolled:
+        since = {"since": situation.discharge_date}
+        yield Reason(code="not_enrolled", urgency=40, facts=since)
+        return
+    if app and not situation.reachable:
+        yield Reason(code="not_reaching", urgency=45)
+    if situation.expected_missed >= SILENT_AFTER and situation.contact_mode != "none":
+        last = situation.last_check_in or situation.discharge_date
+        yield Reason(
+            code="silent" if app else "call_due",
+            urgency=50 + min(situation.expected_missed, 8),
+            facts={"days": (situation.today - last).days, "missed": situation.expected_missed},
+        )
+
+
+def _exercise(situation: Situation) -> Iterable[Reason]:
+    if situation.episode_state == "on_hold" or situation.due < ADHERENCE_LEAST:
+        return
+    if situation.done / situation.due < ADHERENCE_LOW:
+        facts = {"done": situation.done, "due": situation.due}
+        yield Reason(code="low_adherence", urgency=35, facts=facts)
+
+
+def _follow_ups(situation: Situation) -> Iterable[Reason]:
+    for wanted in situation.follow_ups:
+        facts = {"title": wanted.title, "until": wanted.window_to}
+        if wanted.window_to < situation.today:
+            yield Reason(code="follow_up_overdue", urgency=42, facts=facts)
+        elif wanted.window_from <= situation.today:
+            yield Reason(code="follow_up_to_book", urgency=25, facts=facts)

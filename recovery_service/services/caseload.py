@@ -1,0 +1,289 @@
+"""The caseload: a clinic's patients by need, with the reasons in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from recovery_service.domain.access import Actor
+from recovery_service.domain.attention import (
+    WEEK,
+    FollowUp,
+    PainTrend,
+    Reason,
+    Situation,
+    need,
+    needs_a_look,
+    pain_items,
+    pain_trend,
+    ranking_key,
+    reasons_for_attention,
+)
+from recovery_service.domain.check_in_items import Catalogue, CheckInItem
+from recovery_service.domain.episodes import plan_state
+from recovery_service.domain.local_time import local_date, zone
+from recovery_service.domain.recovery_day import RecoveryDay
+from recovery_service.domain.reminder_kinds import REMINDER_KINDS
+from recovery_service.services import audit
+from recovery_service.services.caseload_rows import CaseloadRow, statement
+
+Sort = Literal["attention", "name", "newest"]
+SORTS = ("attention", "name", "newest")
+STATES: Mapping[str, tuple[str, ...]] = {
+    "current": ("open", "on_hold"),
+    "open": ("open",),
+    "on_hold": ("on_hold",),
+    "ended": ("ended",),
+    "all": ("open", "on_hold", "ended"),
+}
+
+EXERCISE = [name for name, kind in REMINDER_KINDS.items() if kind.counts == "exercise"]
+#: Why a missed occurrence is missed although the patient could have known of it; what
+#: never reached them is no exercise left undone.
+REACHED = ["not_answered", "not_reminded", "left_to_device"]
+#: A check-in that did not come counts as silence however the reminder fared, unless the
+#: plan was paused or the service itself had stood still.
+UNANSWERED = [*REACHED, "not_delivered", "no_destination"]
+
+_SILENCE_REACH = timedelta(days=21)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Which part of the caseload is asked for, and after which row the page begins.
+
+    `as_of` is the instant that a ranking is computed for; `after` is the sort key of
+    the last row seen: `(score, name, id)`, `(name, id)` or `(created_at, id)`.
+    """
+
+    as_of: datetime
+    sort: Sort = "attention"
+    search: str = ""
+    status: str = "current"
+    limit: int = 50
+    after: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise:
+    """Exercises of the last 7 local days: how many were done of how many that were due."""
+
+    done: int
+    due: int
+
+    @property
+    def share(self) -> float | None:
+        """Return done / due, None where nothing was due."""
+        return self.done / self.due if self.due else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """The next appointment that stands."""
+
+    starts_at: datetime
+    title: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseloadEntry:
+    """One patient of the caseload, as they stand on their own calendar."""
+
+    id: UUID
+    name: str
+    time_zone: str
+    contact_mode: str
+    created_at: datetime
+    episode_id: UUID
+    procedure: str
+    episode_state: str
+    plan_state: str
+    day: RecoveryDay
+    reasons: Sequence[Reason]
+    last_check_in: date | None
+    pain: PainTrend
+    pain_days: Sequence[tuple[date, float]]
+    exercise: Exercise
+    booked: Booked | None
+    follow_ups: Sequence[FollowUp]
+
+    @property
+    def score(self) -> int:
+        """Return what the ranking goes by."""
+        return need(self.reasons)
+
+
+def read_caseload(
+    session: Session, actor: Actor, catalogue: Catalogue, wish: Wish, *, now: datetime
+) -> list[CaseloadEntry]:
+    """Return up to `limit + 1` entries and leave one line in the audit trail."""
+    audit.record(session, actor, "caseload_read", "caseload", None, now=now)
+    return caseload(session, actor.clinic_id, catalogue, wish)
+
+
+def caseload(
+    session: Session, clinic_id: UUID, catalogue: Catalogue, wish: Wish
+) -> list[CaseloadEntry]:
+    """Return up to `limit + 1` entries in the order asked for, by one statement.
+
+    A ranking looks at all patients of the status; the other orders at one page.
+    """
+    rows = session.connection().exec_driver_sql(
+        statement(wish.sort, with_ended="ended" in STATES[wish.status]), _values(clinic_id, wish)
+    )
+    entries = [_entry(CaseloadRow._make(row), catalogue, wish.as_of) for row in rows]
+    if wish.sort != "attention":
+        return entries
+    entries.sort(key=_place)
+    if wish.after is not None:
+        score, name, patient_id = wish.after
+        behind = ranking_key(score, name, patient_id)
+        entries = [entry for entry in entries if _place(entry) > behind]
+    return entries[: wish.limit + 1]
+
+
+def _place(entry: CaseloadEntry) -> tuple[int, str, str]:
+    return ranking_key(entry.score, entry.name, entry.id)
+
+
+def _values(clinic_id: UUID, wish: Wish) -> dict[str, Any]:
+    today = wish.as_of.astimezone(UTC).date()
+    search = wish.search.strip()
+    values = {
+        "clinic_id": clinic_id,
+        "states": list(STATES[wish.status]),
+        "search": search,
+        "pattern": _pattern(search) if search else None,
+        "limit": wish.limit + 1,
+        "now": wish.as_of,
+        "today": today,
+        "counted": EXERCISE,
+        "reached": REACHED,
+        "unanswered": UNANSWERED,
+        "week_from": f"{today - WEEK - _DAY:%Y%m%d}",
+        "silence_from": f"{today - _SILENCE_REACH:%Y%m%d}",
+        "until": f"{today + 2 * _DAY:%Y%m%d}",
+        "after_name": None,
+        "after_at": None,
+        "after_id": None,
+    }
+    if wish.after is not None and wish.sort == "name":
+        values["after_name"], values["after_id"] = wish.after
+    if wish.after is not None and wish.sort == "newest":
+        values["after_at"], values["after_id"] = wish.after
+    return values
+
+
+def _pattern(search: str) -> str:
+    """Return a pattern for what is contained; what was typed has no wildcards."""
+    for special in ("\\", "%", "_"):
+        search = search.replace(special, f"\\{special}")
+    return f"%{search}%"
+
+
+def _entry(row: CaseloadRow, catalogue: Catalogue, now: datetime) -> CaseloadEntry:
+    today = local_date(row.time_zone, now)
+    items = pain_items(row.procedure)
+    series = {item: _pain_days(row, item) for item in items}
+    trends = [pain_trend(item, series[item], today=today) for item in items]
+    exercise = _exercise(row, today)
+    follow_ups = [_follow_up(each) for each in row.to_book or ()]
+    situation = Situation(
+        today=today,
+        episode_state=row.state,
+        published=row.published,
+        draft=row.draft,
+        contact_mode=row.contact_mode,
+        discharge_date=row.discharge_date,
+        enrolled=row.enrolled,
+        reachable=row.reachable,
+        last_check_in=row.last_date,
+        expected_missed=len(row.unanswered or ()),
+        pain=trends,
+        warnings=_warnings(row, catalogue, today),
+        done=exercise.done,
+        due=exercise.due,
+        follow_ups=follow_ups,
+    )
+    return CaseloadEntry(
+        id=row.id,
+        name=row.name,
+        time_zone=row.time_zone,
+        contact_mode=row.contact_mode,
+        created_at=row.created_at,
+        episode_id=row.episode_id,
+        procedure=row.procedure,
+        episode_state=row.state,
+        plan_state=plan_state(row.state, published=row.published),
+        day=RecoveryDay.of(
+            surgery=row.surgery_date,
+            discharge=row.discharge_date,
+            now=now,
+            zone=zone(row.time_zone),
+        ),
+        reasons=reasons_for_attention(situation),
+        last_check_in=row.last_date,
+        pain=trends[0],
+        pain_days=[pair for pair in series[items[0]] if pair[0] > today - 2 * WEEK],
+        exercise=exercise,
+        booked=_booked(row),
+        follow_ups=[each for each in follow_ups if each.window_from <= today],
+    )
+
+
+def _pain_days(row: CaseloadRow, item: str) -> list[tuple[date, float]]:
+    days = [
+        (date.fromisoformat(day), float(answers[item]))
+        for day, answers in row.pain or ()
+        if type(answers[item]) in (int, float)
+    ]
+    return sorted(days)
+
+
+def _exercise(row: CaseloadRow, today: date) -> Exercise:
+    week = [
+        (done, due)
+        for day, done, due in row.exercise or ()
+        if today - WEEK < date.fromisoformat(day) <= today
+    ]
+    return Exercise(done=sum(done for done, _ in week), due=sum(due for _, due in week))
+
+
+def _warnings(row: CaseloadRow, catalogue: Catalogue, today: date) -> list[tuple[str, Any]]:
+    """Return the answers to safety questions that are worth a look, of the latest check-in."""
+    if row.last_date is None or row.last_date <= today - WEEK:
+        return []
+    return [
+        (name, answer)
+        for name, answer in (row.last_answers or {}).items()
+        if _is_warning_sign(catalogue.items.get(name)) and needs_a_look(answer)
+    ]
+
+
+def _is_warning_sign(item: CheckInItem | None) -> bool:
+    """Tell a question about a warning sign from scales, and from what only follows it up."""
+    return (
+        item is not None
+        and item.safety
+        and item.show_if is None
+        and item.type in ("boolean", "code")
+    )
+
+
+def _follow_up(row: Sequence[Any]) -> FollowUp:
+    title, window_from, window_to = row
+    return FollowUp(
+        title=title,
+        window_from=date.fromisoformat(window_from),
+        window_to=date.fromisoformat(window_to),
+    )
+
+
+def _booked(row: CaseloadRow) -> Booked | None:
+    if row.booked_at is None:
+        return None
+    return Booked(starts_at=row.booked_at.astimezone(UTC), title=row.booked_title or {})

@@ -1,0 +1,87 @@
+"""Reasons for attention in words, in the reader's language."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from recovery_service.domain.attention import Reason
+from recovery_service.domain.content import Content
+from recovery_service.domain.languages import in_language
+
+Facts = Mapping[str, Any]
+
+
+def reason_in_words(content: Content, reason: Reason, language: str) -> str:
+    """Return one short line that says why, with the facts that say how much."""
+    variant = _VARIANTS.get(reason.code, _unchanged)(reason.facts)
+    words = {
+        name: _WORDS.get(name, _plain)(content, reason, value, language)
+        for name, value in reason.facts.items()
+    }
+    return content.text(f"attention.{reason.code}{variant}", language, **words)
+
+
+def answer_in_words(content: Content, item: str, answer: Any, language: str) -> str:
+    """Return an answer as the form words it; what the catalogue does not know stays as it is."""
+    if answer is None:
+        return content.text("answer.none", language)
+    if isinstance(answer, bool):
+        return content.text("answer.yes" if answer else "answer.no", language)
+    known = content.check_ins.items.get(item)
+    labels = {one.code: one.label for one in known.codes} if known else {}
+    if answer in labels:
+        return in_language(labels[answer], language)
+    return f"{answer:g}" if isinstance(answer, float) else str(answer)
+
+
+def item_in_words(content: Content, item: str, language: str) -> str:
+    """Return the short name of a question, else the question itself, else its code."""
+    texts = content.texts[language]
+    if f"item.{item}" in texts:
+        return texts[f"item.{item}"]
+    known = content.check_ins.items.get(item)
+    return in_language(known.label, language) if known else item
+
+
+def short_date(content: Content, day: date, language: str) -> str:
+    """Return a date as people write it, such as 4 Mar 2026."""
+    months = content.text("date.months", language).split()
+    return f"{day.day} {months[day.month - 1]} {day.year}"
+
+
+def _unchanged(_: Facts) -> str:
+    return ""
+
+
+_VARIANTS: Mapping[str, Callable[[Facts], str]] = {
+    "awaiting_clinician": lambda facts: ".draft" if facts["draft"] else ".none",
+}
+
+
+def _plain(_: Content, __: Reason, value: Any, ___: str) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _item(content: Content, _: Reason, value: Any, language: str) -> str:
+    return item_in_words(content, value, language)
+
+
+def _answer(content: Content, reason: Reason, value: Any, language: str) -> str:
+    return answer_in_words(content, reason.facts["item"], value, language)
+
+
+def _title(_: Content, __: Reason, value: Any, language: str) -> str:
+    return in_language(value, language) if value else ""
+
+
+def _day(content: Content, _: Reason, value: Any, language: str) -> str:
+    return short_date(content, value, language)
+
+
+_WORDS: Mapping[str, Callable[[Content, Reason, Any, str], str]] = {
+    "item": _item,
+    "answer": _answer,
+    "title": _title,
+    "since": _day,
+    "until": _day,
+}
