@@ -1,6 +1,7 @@
 """Devices as they report themselves and as their list shows them."""
 
 from base64 import b64decode, urlsafe_b64encode
+from datetime import UTC
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -126,6 +127,8 @@ class DeviceRequest(RequestSchema):
         """Return the report."""
         own = "subscription" if loaded["platform"] == "webpush" else "token"
         told = own in loaded
+        if loaded.get("scheduled_until") is not None:
+            loaded["scheduled_until"] = loaded["scheduled_until"].astimezone(UTC)
         address = loaded.pop(own, None)
         for other in ("subscription", "token"):
             loaded.pop(other, None)
