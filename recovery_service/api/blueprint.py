@@ -1,7 +1,7 @@
 """Blueprints of the API: strict about what comes in, honest about what goes out."""
 
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import marshmallow
@@ -99,7 +99,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc] # the package is untyped
 
             documented: View = self.alt_response(
                 409,
-                schema=_problem_with(built),
+                schema=_problem_with(type(built)),
                 content_type=PROBLEM,
                 description="`client_id_reused`: `stored` is the object that stands",
             )(shown)
@@ -131,8 +131,10 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc] # the package is untyped
         return self._declared[key]
 
 
-def _problem_with(stored: marshmallow.Schema) -> type[marshmallow.Schema]:
-    name = f"{type(stored).__name__.removesuffix('Schema')}Reused"
+@cache
+def _problem_with(stored: type[marshmallow.Schema]) -> type[marshmallow.Schema]:
+    """Return the schema of a reused id; one for all routes that show the same object."""
+    name = f"{stored.__name__.removesuffix('Schema')}Reused"
     return type(name, (ProblemSchema,), {"stored": fields.Nested(stored)})
 
 
