@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, Index, String, text
 from sqlalchemy.orm import Mapped
 
 from recovery_service.models.base import (
@@ -22,6 +22,15 @@ class AuditEvent(Base):
     __table_args__ = (
         of_clinic(),
         CheckConstraint("actor_kind IN ('staff', 'patient', 'system')", name="actor_kind"),
+        # Who touched this patient, and whom this person touched: asked in a hurry.
+        Index(
+            "ix_audit_event_patient",
+            "clinic_id",
+            "patient_id",
+            "id",
+            postgresql_where=text("patient_id IS NOT NULL"),
+        ),
+        Index("ix_audit_event_actor", "clinic_id", "actor_id", "id"),
     )
 
     clinic_id: Mapped[ClinicKey]

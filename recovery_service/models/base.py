@@ -43,14 +43,18 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
 
+# None is SQL's NULL, which constraints see; JSON's own null would pass every NOT NULL.
+JSON_OBJECT = JSONB(none_as_null=True)
+
+
 class Base(DeclarativeBase):
     """The declarative base; knows no Flask."""
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads the class attribute
         datetime: Instant(),
-        dict[str, Any]: JSONB(),
-        list[Any]: JSONB(),
+        dict[str, Any]: JSON_OBJECT,
+        list[Any]: JSON_OBJECT,
         UUID: Uuid(),
     }
 

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, CheckConstraint, Index, SmallInteger, String, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped
 
 from recovery_service.models.base import (
+    JSON_OBJECT,
     Base,
     ClinicKey,
     OptionalReference,
@@ -119,7 +119,7 @@ class Destination(Stamped, Base):
     channel: Mapped[str] = operational(String(16))
     device_id: Mapped[OptionalReference]
     address: Mapped[str | None] = contact(String(320))
-    subscription: Mapped[dict[str, Any] | None] = secret(JSONB)
+    subscription: Mapped[dict[str, Any] | None] = secret(JSON_OBJECT)
     muted_kinds: Mapped[list[str]] = operational(ARRAY(String(32)), default=list)
     verified_at: Mapped[datetime | None] = operational()
     opted_out_at: Mapped[datetime | None] = operational()

@@ -13,10 +13,10 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped
 
 from recovery_service.models.base import (
+    JSON_OBJECT,
     Base,
     ClinicKey,
     OptionalReference,
@@ -93,7 +93,7 @@ class OccurrenceAction(Base):
     minutes: Mapped[int | None] = operational()
     next_at: Mapped[datetime | None] = operational()
     reason: Mapped[str | None] = health(String(200))
-    done: Mapped[dict[str, Any] | None] = health(JSONB)
+    done: Mapped[dict[str, Any] | None] = health(JSON_OBJECT)
     pain: Mapped[int | None] = health(SmallInteger)
     note: Mapped[str | None] = health(Text)
     late: Mapped[bool] = operational(default=False)

@@ -4,10 +4,10 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, CheckConstraint, Index, Numeric, String, Text, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped
 
 from recovery_service.models.base import (
+    JSON_OBJECT,
     Base,
     ClinicKey,
     OptionalReference,
@@ -149,7 +149,7 @@ class PlanItem(Base):
     source: Mapped[list[str]] = operational(ARRAY(String(32)), default=list)
     grade: Mapped[str] = operational(String(1), default="D")
     clinician_must_confirm: Mapped[bool] = operational(default=False)
-    why_confirm: Mapped[dict[str, Any] | None] = operational(JSONB)
+    why_confirm: Mapped[dict[str, Any] | None] = operational(JSON_OBJECT)
 
 
 class PlanRestriction(Base):
@@ -170,11 +170,11 @@ class PlanRestriction(Base):
     code: Mapped[str] = operational(String(64))
     limit_value: Mapped[float | None] = health(Numeric(8, 2, asdecimal=False))
     unit: Mapped[str | None] = operational(String(16))
-    range_seen: Mapped[list[Any] | None] = operational(JSONB)
+    range_seen: Mapped[list[Any] | None] = operational(JSON_OBJECT)
     from_day: Mapped[int] = operational()
     to_day: Mapped[int | None] = operational()
     text: Mapped[dict[str, Any]] = health()
     source: Mapped[list[str]] = operational(ARRAY(String(32)), default=list)
     grade: Mapped[str] = operational(String(1), default="D")
     clinician_must_confirm: Mapped[bool] = operational(default=False)
-    why_confirm: Mapped[dict[str, Any] | None] = operational(JSONB)
+    why_confirm: Mapped[dict[str, Any] | None] = operational(JSON_OBJECT)
