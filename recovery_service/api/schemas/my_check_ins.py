@@ -1,0 +1,198 @@
+"""Check-ins: the form, what comes in, and what is answered."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, post_load, pre_load, validate
+
+from recovery_service.api.pagination import PageArguments, PageRequest, page_schema
+from recovery_service.api.schemas.base import (
+    Instant,
+    LocalDate,
+    RequestSchema,
+    ResponseSchema,
+    Text,
+)
+from recovery_service.api.schemas.me import MyMonitoringSchema
+from recovery_service.domain.check_in_items import TYPES
+from recovery_service.domain.check_ins import SOURCES, NewCheckIn
+
+MOST_ANSWERS = 200
+LONGEST_NOTE = 2000
+_LONGEST_CODE = 64
+
+
+class AnswerValue(fields.Field[Any]):
+    """An answer: boolean, number, code, or null for asked and not answered."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
+        if isinstance(value, str) and len(value) > _LONGEST_CODE:
+            raise ValidationError(f"At most {_LONGEST_CODE} characters.")
+        if not isinstance(value, bool | int | float | str):
+            raise ValidationError("Must be true, false, a number, a code or null.")
+        return value
+
+
+class CheckInRequest(RequestSchema):
+    """A report; the phone chooses `id`, so that sending it again changes nothing."""
+
+    id = fields.UUID(required=True)
+    date = LocalDate(required=True, metadata={"description": "The local date it is about"})
+    recorded_at = Instant(required=True, metadata={"description": "The phone's clock"})
+    time_zone = Text(64, required=True, metadata={"example": "Europe/Istanbul"})
+    form_version = Text(32, required=True)
+    answers = fields.Dict(
+        keys=fields.String(validate=validate.Length(1, _LONGEST_CODE)),
+        values=AnswerValue(),
+        required=True,
+        validate=validate.Length(max=MOST_ANSWERS),
+        metadata={"example": {"nrs_back": 3, "wound": "dry", "fall": False, "temp_c": None}},
+    )
+    note = Text(LONGEST_NOTE, allow_none=True, load_default=None)
+    supersedes = fields.UUID(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "The earlier report that this one corrects"},
+    )
+
+    @pre_load
+    def forget_empty_note(self, data: Any, **_: object) -> Any:
+        """Read an empty note as none: a form has sent its empty box."""
+        if (
+            isinstance(data, dict)
+            and isinstance(data.get("note"), str)
+            and not data["note"].strip()
+        ):
+            return {**data, "note": None}
+        return data
+
+    @post_load
+    def to_domain(self, loaded: dict[str, Any], **_: object) -> NewCheckIn:
+        """Return the report."""
+        return NewCheckIn(**loaded)
+
+
+class CheckInIssueSchema(ResponseSchema):
+    """What was odd about a report; it is stored all the same."""
+
+    code = fields.String(required=True, metadata={"example": "clock_suspect"})
+    item = fields.String(metadata={"description": "Which answer"})
+    given = fields.String(metadata={"description": "What was sent where ours stands"})
+
+
+class CheckInSchema(ResponseSchema):
+    """A report as it is stored."""
+
+    id = fields.UUID(required=True)
+    episode_id = fields.UUID(required=True)
+    date = LocalDate(required=True)
+    recorded_at = Instant(required=True)
+    received_at = Instant(required=True)
+    time_zone = fields.String(required=True)
+    form_version = fields.String(required=True)
+    answers = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True), required=True)
+    note = fields.String(required=True, allow_none=True)
+    supersedes = fields.UUID(required=True, allow_none=True)
+    issues = fields.List(fields.Nested(CheckInIssueSchema), required=True)
+    source = fields.String(required=True, metadata={"enum": list(SOURCES)})
+    reported_by = fields.String(required=True, allow_none=True)
+    entered_by = fields.UUID(required=True, allow_none=True)
+
+
+class AdviceActionSchema(ResponseSchema):
+    """Somebody to call."""
+
+    label = fields.String(required=True)
+    phone = fields.String(required=True)
+
+
+class AdviceSchema(ResponseSchema):
+    """What an answer asks to do."""
+
+    id = fields.String(required=True)
+    rule = fields.String(required=True)
+    version = fields.String(required=True)
+    tier = fields.String(
+        required=True, metadata={"enum": ["emergency", "same_day", "next_business_day"]}
+    )
+    title = fields.String(required=True)
+    text = fields.String(required=True)
+    actions = fields.List(fields.Nested(AdviceActionSchema), required=True)
+
+
+class CheckInProgressSchema(ResponseSchema):
+    """Which day of the recovery the report is about; it judges nothing."""
+
+    days_since_surgery = fields.Integer(required=True, allow_none=True)
+    days_since_discharge = fields.Integer(required=True)
+
+
+class CheckInAnswerSchema(ResponseSchema):
+    """What a report is answered with. An empty `advice` says nothing about how safe it is."""
+
+    check_in = fields.Nested(CheckInSchema, required=True)
+    advice = fields.List(fields.Nested(AdviceSchema), required=True)
+    monitoring = fields.Nested(MyMonitoringSchema, required=True)
+    progress = fields.Nested(CheckInProgressSchema, required=True)
+
+
+class FormCodeSchema(ResponseSchema):
+    """One of the answers to choose from."""
+
+    code = fields.String(required=True)
+    label = fields.String(required=True)
+
+
+class FormItemSchema(ResponseSchema):
+    """One question."""
+
+    code = fields.String(required=True)
+    type = fields.String(required=True, metadata={"enum": list(TYPES)})
+    label = fields.String(required=True)
+    help = fields.String()
+    safety = fields.Boolean(required=True, metadata={"description": "In every form"})
+    required = fields.Boolean(required=True)
+    min = fields.Float()
+    max = fields.Float()
+    decimals = fields.Integer()
+    step = fields.Float()
+    codes = fields.List(fields.Nested(FormCodeSchema))
+    show_if = fields.Dict(
+        metadata={
+            "description": "Shown when `item` has one of the answers `in`, or `at_least` a number",
+            "example": {"item": "weakness_change", "in": ["worse", "new"]},
+        }
+    )
+
+
+class FormSchema(ResponseSchema):
+    """Today's questions."""
+
+    form_version = fields.String(required=True)
+    procedure = fields.String(required=True)
+    days_since_surgery = fields.Integer(required=True, allow_none=True)
+    language = fields.String(required=True)
+    due = fields.Boolean(
+        required=True, metadata={"description": "Whether the whole form is asked today"}
+    )
+    items = fields.List(fields.Nested(FormItemSchema), required=True)
+
+
+class CheckInListArguments(PageArguments):
+    """A page of check-ins, perhaps of some dates only."""
+
+    from_date = LocalDate(data_key="from", load_default=None)
+    to_date = LocalDate(data_key="to", load_default=None)
+
+    @post_load
+    def to_request(self, loaded: dict[str, Any], **_: object) -> Any:
+        """Return the page asked for, and between which dates."""
+        first, last = loaded.pop("from_date"), loaded.pop("to_date")
+        if first is not None and last is not None and last < first:
+            raise ValidationError("Must not be before `from`.", "to")
+        return PageRequest(**loaded), first, last
+
+
+CheckInPage = page_schema(CheckInSchema)
