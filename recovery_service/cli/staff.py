@@ -1,0 +1,134 @@
+"""Staff: the first person of a clinic, whom nobody in it could have invited."""
+
+import re
+from uuid import UUID
+
+import click
+import pyotp
+
+from recovery_service.cli.applications import application, settings_here
+from recovery_service.cli.fitness import require_ready
+from recovery_service.cli.refusals import Refusal
+from recovery_service.database import transaction
+from recovery_service.domain.access import STAFF
+from recovery_service.domain.identifiers import new_id
+from recovery_service.domain.local_time import is_zone
+from recovery_service.extensions import db, parts
+from recovery_service.models import Clinic
+from recovery_service.services.new_clinics import clinics_called, founder, give_totp, open_clinic
+from recovery_service.services.sites import NewSite
+from recovery_service.services.staff import NewStaffMember, add_member
+
+_ROLES = click.Choice(sorted(str(role) for role in STAFF))
+
+
+def _email(_context: click.Context, _option: click.Parameter, given: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", given.strip()):
+        raise click.BadParameter("must be an e-mail address")
+    return given.strip().lower()
+
+
+def _not_blank(_context: click.Context, _option: click.Parameter, given: str) -> str:
+    if not given.strip():
+        raise click.BadParameter("must not be empty")
+    return given.strip()
+
+
+def _zone(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not is_zone(given):
+        raise click.BadParameter("there is no such time zone")
+    return given
+
+
+def _country(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not re.fullmatch(r"[A-Z]{2}", given):
+        raise click.BadParameter("must be two capital letters")
+    return given
+
+
+@click.group()
+def staff() -> None:
+    """Look after the people of a clinic."""
+
+
+@staff.command()
+@click.option("--clinic", help="Id or name of the clinic.")
+@click.option("--new-clinic", metavar="NAME", help="Open this clinic first, with one site.")
+@click.option("--time-zone", callback=_zone, help="Zone of the new clinic, as Europe/London.")
+@click.option("--country", callback=_country, help="Country of the new clinic, as GB.")
+@click.option("--email", required=True, callback=_email)
+@click.option("--name", required=True, callback=_not_blank)
+@click.option("--role", "roles", type=_ROLES, multiple=True, required=True, help="Repeatable.")
+@click.option("--totp", is_flag=True, help="Ask for a one-time code at sign-in.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def add(
+    *,
+    clinic: str | None,
+    new_clinic: str | None,
+    time_zone: str | None,
+    country: str | None,
+    email: str,
+    name: str,
+    roles: tuple[str, ...],
+    totp: bool,
+    password_stdin: bool,
+) -> None:
+    """Let somebody sign in; asks for the password. With --new-clinic the clinic is opened too."""
+    opening = _opening(clinic, new_clinic, time_zone, country)
+    settings = settings_here()
+    with application(settings):
+        require_ready(db.engine, settings)
+        clinic_id = new_id(now=parts().clock()) if opening else _clinic_id(clinic or "")
+        password = _password(from_stdin=password_stdin)
+        new = NewStaffMember(email=email, name=name, roles=roles, password=password)
+        seed = _store(clinic_id, opening, new, totp=totp)
+    click.echo(f"{email} can sign in to clinic {clinic_id}")
+    if seed is not None:
+        address = pyotp.TOTP(seed).provisioning_uri(email, issuer_name="Recovery")
+        click.echo(f"one-time codes, shown only now: {address}")
+
+
+def _opening(
+    clinic: str | None, name: str | None, time_zone: str | None, country: str | None
+) -> NewSite | None:
+    """Return the first site of the clinic to open, which bears its name; None for a known one."""
+    if (clinic is None) == (name is None):
+        raise click.UsageError("Name the clinic with --clinic, or open one with --new-clinic.")
+    if name is None:
+        return None
+    if not name.strip() or time_zone is None or country is None:
+        raise click.UsageError("A new clinic needs a name, --time-zone and --country.")
+    return NewSite(name=name.strip(), time_zone=time_zone, country=country, is_default=True)
+
+
+def _clinic_id(wanted: str) -> UUID:
+    """Return the id of a clinic by its id or name; two of one name are told apart by id."""
+    with transaction() as session:
+        try:
+            found = session.get(Clinic, UUID(wanted))
+            clinics = [found] if found else []
+        except ValueError:
+            clinics = list(clinics_called(session, wanted))
+        ids = [each.id for each in clinics]
+    if len(ids) != 1:
+        told = "several clinics have this name; give one id" if ids else "there is no such clinic"
+        raise Refusal(f"{told}: {', '.join(map(str, ids)) or wanted}")
+    return ids[0]
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return click.get_text_stream("stdin").readline().rstrip("\r\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _store(
+    clinic_id: UUID, opening: NewSite | None, new: NewStaffMember, *, totp: bool
+) -> str | None:
+    """Store the clinic and its first person together, or neither; return the seed of codes."""
+    own, now, actor = parts(), parts().clock(), founder(clinic_id)
+    with transaction(clinic_id) as session:
+        if opening is not None:
+            open_clinic(session, actor, opening.name, opening, kind="production", now=now)
+        member = add_member(session, actor, own.keys, new, now=now)
+        return give_totp(own.keys, member) if totp else None

@@ -1,0 +1,94 @@
+"""The web server: Granian serves the WSGI application from several processes."""
+
+import os
+import socket
+from typing import Any
+
+import click
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from config.settings import Settings
+from recovery_service.cli.applications import application, settings_here
+from recovery_service.cli.fitness import require_ready
+from recovery_service.cli.orphans import end_with_parent, until_orphaned
+from recovery_service.cli.refusals import Refusal
+from recovery_service.extensions import db
+
+TARGET = "recovery_service.wsgi:app"
+
+# Long enough for a request in flight, whose statements end after five seconds.
+_FAREWELL_SECONDS = 20
+# The server's own lines take the same way as everybody's: through the root logger's gate.
+_LOGS: dict[str, Any] = {
+    "handlers": {},
+    "formatters": {},
+    "loggers": {"_granian": {"handlers": [], "propagate": True}},
+}
+
+
+@click.command()
+@until_orphaned
+def web() -> None:
+    """Serve the API and the dashboard until told to stop.
+
+    SIGTERM and SIGINT let requests in flight finish. A worker process that dies is replaced.
+    """
+    settings = settings_here()
+    require_free(settings.host, settings.port)
+    with application(settings):
+        require_ready(db.engine, settings)
+    click.echo(f"serving at {settings.base_url}, listening on {settings.host}:{settings.port}")
+    server(settings).serve(target_loader=load_application, wrap_loader=False)
+
+
+def server(settings: Settings) -> Granian:
+    """Return the server that the settings describe, not yet listening."""
+    return Granian(
+        TARGET,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.web_workers,
+        blocking_threads=settings.web_threads,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_FAREWELL_SECONDS,
+        log_level=LogLevels.warning,
+        log_dictconfig=_LOGS,
+    )
+
+
+def require_free(host: str, port: int) -> None:
+    """Refuse a port on which somebody listens already.
+
+    The server itself would join in without a word: it binds with SO_REUSEPORT, and the
+    two would take turns in answering.
+    """
+    for family, kind, protocol, _, address in _addresses(host, port):
+        with socket.socket(family, kind, protocol) as probe:
+            # Connections of a predecessor that are still winding up are nobody listening.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                raise Refusal(
+                    f"cannot listen on {host} port {port}: {error.strerror or error};"
+                    " choose another with RECOVERY_PORT, or stop what is listening there"
+                ) from error
+
+
+def _addresses(host: str, port: int) -> list[Any]:
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise Refusal(f"RECOVERY_HOST: {host} is no address of this machine") from error
+
+
+def load_application() -> Any:
+    """Return the WSGI application; called once in each process that serves."""
+    end_with_parent(os.getppid())
+    from recovery_service.wsgi import app
+
+    return app
