@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from recovery_service.domain.recurrence_rules import InvalidRule, Rule
+from recovery_service.domain.recurrence_rules import Rule
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.errors import FieldError
 
@@ -112,17 +112,17 @@ def _time_errors(
         slots = {slot for rule in rules for slot, _ in rule.slots}
         for slot in _touched(chosen, (patch or {})[name]).keys() - slots:
             yield f"{pointer}/{escaped(slot)}", "There is no such slot."
-        for rule in rules:
-            yield from _clashes(pointer, rule, chosen)
+        # Several items of a kind may clash alike.
+        yield from {clash for rule in rules for clash in _clashes(pointer, rule, chosen)}
 
 
 def _clashes(pointer: str, rule: Rule, chosen: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield why the times cannot stand together in one rule: two slots at once."""
-    own = {slot: _minute(at) for slot, at in chosen.items() if slot in dict(rule.slots)}
-    try:
-        rule.with_times(own)
-    except InvalidRule as wrong:
-        yield f"{pointer}{wrong.pointer.removeprefix('/slots')}", f"It {wrong.message}."
+    """Yield which times cannot stand together in one rule: two slots at once."""
+    standing = dict(rule.slots)
+    times = standing | {slot: _minute(at) for slot, at in chosen.items() if slot in standing}
+    for slot in chosen.keys() & standing.keys():
+        if list(times.values()).count(times[slot]) > 1:
+            yield f"{pointer}/{escaped(slot)}", "Another slot has this time."
 
 
 def escaped(name: str) -> str:

@@ -17,7 +17,7 @@ from recovery_service.domain.tokens import new_enrolment_code
 from recovery_service.errors import EpisodeEnded
 from recovery_service.models import EnrolmentCode, Episode, Patient
 from recovery_service.services import directory
-from recovery_service.services.devices import revoke_every_device
+from recovery_service.services.devices import locked_patient, revoke_every_device
 
 VALID_FOR = timedelta(days=7)
 _DAY = timedelta(days=1)
@@ -41,8 +41,9 @@ def create_code(
     """
     if episode.state == "ended":
         raise EpisodeEnded(episode.id)
-    # First of all: a phone that redeems an old code at this moment has either finished,
-    # and is seen below, or finds its code revoked.
+    # Of two codes made at once the later ends the earlier. And a phone that redeems an old
+    # code at this moment has either finished, and is seen below, or finds its code revoked.
+    locked_patient(session, patient.clinic_id, patient.id)
     revoke_unused_codes(session, patient.clinic_id, patient.id, now=now)
     if lost_device:
         revoke_every_device(session, patient.clinic_id, patient.id, reason="lost", now=now)
