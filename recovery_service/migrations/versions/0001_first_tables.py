@@ -74,6 +74,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_audit_event")),
     )
+    op.create_index(
+        "ix_audit_event_actor", "audit_event", ["clinic_id", "actor_id", "id"], unique=False
+    )
+    op.create_index(
+        "ix_audit_event_patient",
+        "audit_event",
+        ["clinic_id", "patient_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("patient_id IS NOT NULL"),
+    )
     op.create_table(
         "directory",
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -183,7 +193,7 @@ def upgrade() -> None:
             name=op.f("ck_staff_member_roles"),
         ),
         sa.CheckConstraint(
-            "email = lower(email) AND email LIKE '%%_@_%%'", name=op.f("ck_staff_member_email")
+            "email = lower(email) AND email ~ '.@.'", name=op.f("ck_staff_member_email")
         ),
         sa.ForeignKeyConstraint(
             ["clinic_id"], ["clinic.id"], name=op.f("fk_staff_member_clinic_id")
