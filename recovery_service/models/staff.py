@@ -26,7 +26,7 @@ class StaffMember(Versioned, Base):
     __table_args__ = (
         of_clinic(),
         UniqueConstraint("clinic_id", "email"),
-        CheckConstraint("email = lower(email) AND email LIKE '%_@_%'", name="email"),
+        CheckConstraint("email = lower(email) AND email ~ '.@.'", name="email"),
         CheckConstraint(
             "cardinality(roles) > 0 AND roles <@ "
             "ARRAY['physiotherapist', 'surgeon', 'coordinator', 'admin']::varchar[]",

@@ -1,0 +1,239 @@
+"""One valid row of every table, for tests that break one thing about it."""
+
+from datetime import UTC, date, datetime, timedelta
+from secrets import token_bytes, token_hex
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, LargeBinary, String, Table, Uuid, insert
+from sqlalchemy.orm import Session
+
+from recovery_service.models import Base
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=4)
+DAY = date(2026, 3, 2)
+TITLE = {"en": "Walk", "tr": "Yürüyüş"}
+
+Row = dict[str, Any]
+Rows = dict[str, Row]
+
+
+def table(name: str) -> Table:
+    """Return a table of the metadata."""
+    return Base.metadata.tables[name]
+
+
+def valid_rows() -> Rows:
+    """Return a clinic with one row in every table, each pointing at the others."""
+    clinic_id = uuid4()
+    ids = {name: uuid4() for name in Base.metadata.tables}
+    rows = {
+        name: {"clinic_id": clinic_id, "id": ids[name], **values}
+        for name, values in (_people(ids) | _plans(ids) | _history(ids) | _access(ids)).items()
+    }
+    rows["clinic"] = {"id": clinic_id, "name": "Clinic", "created_at": NOW, "updated_at": NOW}
+    for name, row in rows.items():
+        columns = set(table(name).columns.keys())
+        for key in row.keys() - columns:
+            del row[key]
+        row.update(dict.fromkeys({"created_at", "updated_at"} & columns, NOW))
+    return rows
+
+
+def _people(ids: dict[str, UUID]) -> Rows:
+    patient, device = {"patient_id": ids["patient"]}, {"device_id": ids["device"]}
+    return {
+        "site": {"name": "Main site", "time_zone": "Europe/London", "country": "GB"},
+        "site_holiday": {"site_id": ids["site"], "day": DAY},
+        "staff_member": {"email": "a@b.example", "name": "Staff", "roles": ["surgeon"]},
+        "patient": {
+            "name": "Patient",
+            "date_of_birth": date(1970, 1, 1),
+            "time_zone": "Europe/London",
+            "locale": "en",
+        },
+        "patient_external_id": patient | {"system": "ward", "value": "1"},
+        "care_team_member": patient | {"staff_id": ids["staff_member"], "from_date": DAY},
+        "episode": patient
+        | {
+            "site_id": ids["site"],
+            "procedure": "lumbar_microdiscectomy",
+            "surgery_date": DAY,
+            "discharge_date": DAY,
+        },
+        "device": patient
+        | {
+            "platform": "webpush",
+            "time_zone": "Europe/London",
+            "locale": "en",
+            "last_seen_at": NOW,
+        },
+        "destination": patient | {"channel": "inbox"},
+        "consent": patient
+        | device
+        | {"document": "privacy", "document_version": "1", "given_at": NOW},
+        "enrolment_code": patient
+        | {"episode_id": ids["episode"], "code_hash": token_bytes(32), "expires_at": LATER},
+    }
+
+
+def _plans(ids: dict[str, UUID]) -> Rows:
+    revision = {"revision_id": ids["plan_revision"], "code": "walk"}
+    return {
+        "plan_template": {"code": "own"},
+        "plan_template_version": {
+            "template_id": ids["plan_template"],
+            "number": 1,
+            "content": {},
+            "content_hash": "0" * 64,
+            "created_by": ids["staff_member"],
+        },
+        "recovery_plan": {
+            "episode_id": ids["episode"],
+            "template_code": "own",
+            "template_version": 1,
+            "template_hash": "0" * 64,
+        },
+        "plan_revision": {"plan_id": ids["recovery_plan"], "number": 1},
+        "plan_item": revision
+        | {
+            "lineage_id": ids["schedule"],
+            "position": 1,
+            "kind": "walking",
+            "title": TITLE,
+            "rule": {},
+        },
+        "plan_restriction": revision | {"from_day": 0, "to_day": 14, "text": TITLE},
+        "schedule_rule": {"hash": "0" * 64, "rule": {}},
+        "schedule": {
+            "patient_id": ids["patient"],
+            "episode_id": ids["episode"],
+            "kind": "walking",
+            "remind_via": "push",
+            "rule_hash": "0" * 64,
+            "anchor_date": DAY,
+            "time_zone": "Europe/London",
+            "opens_at": NOW,
+        },
+    }
+
+
+def _history(ids: dict[str, UUID]) -> Rows:
+    # Their keys are drawn by the database; it never draws a negative one.
+    return {
+        "occurrence": {
+            "id": -1,
+            "lineage_id": ids["schedule"],
+            "occ_key": "20260302.morning",
+            "local_date": DAY,
+            "due_at": NOW,
+            "expires_at": LATER,
+        },
+        "occurrence_action": {
+            "occurrence_id": -1,
+            "action": "complete",
+            "at": NOW,
+            "received_at": NOW,
+        },
+        "delivery": {
+            "id": -1,
+            "occurrence_id": -1,
+            "destination_id": ids["destination"],
+            "wake_at": NOW,
+        },
+        "check_in": {
+            "episode_id": ids["episode"],
+            "local_date": DAY,
+            "recorded_at": NOW,
+            "received_at": NOW,
+            "time_zone": "Europe/London",
+            "form_version": "1",
+            "answers": {},
+            "device_id": ids["device"],
+            "entered_by": ids["staff_member"],
+        },
+        "appointment": {
+            "patient_id": ids["patient"],
+            "episode_id": ids["episode"],
+            "site_id": ids["site"],
+            "kind": "follow_up",
+        },
+        "audit_event": {
+            "at": NOW,
+            "actor_kind": "system",
+            "action": "seen",
+            "subject_kind": "patient",
+        },
+    }
+
+
+def _access(ids: dict[str, UUID]) -> Rows:
+    family = {"family_id": ids["token_family"], "token_hash": token_bytes(32), "expires_at": LATER}
+    return {
+        "token_family": {"patient_id": ids["patient"], "device_id": ids["device"]},
+        "access_token": dict(family),
+        "refresh_token": dict(family),
+        "staff_session": {
+            "staff_id": ids["staff_member"],
+            "token_hash": token_bytes(32),
+            "csrf_token": "t",
+            "seen_at": NOW,
+            "expires_at": LATER,
+        },
+        "directory": {"kind": "staff_email", "key_hash": token_bytes(32)},
+        "worker_heartbeat": {"host": "host", "pid": 1, "started_at": NOW, "beat_at": NOW},
+        "attempt_bucket": {"key_hash": token_bytes(32), "attempts": 1, "ends_at": LATER},
+    }
+
+
+def store(session: Session, rows: Rows) -> None:
+    """Store the rows, those that others point at first."""
+    for each in Base.metadata.sorted_tables:
+        session.execute(insert(each).values(**rows[each.name]))
+
+
+def another(name: str, rows: Rows, changes: Row | None = None) -> Row:
+    """Return a second valid row of a table, with changes: nothing unique is taken twice."""
+    row = dict(rows[name])
+    for column in table(name).primary_key.columns:
+        if column.name not in {"clinic_id", "site_id", "kind", "system"} or name == "clinic":
+            row[column.name] = _new_key(column.type)
+    distinct: Row = _DISTINCT.get(name, dict)()
+    return row | distinct | (changes or {})
+
+
+def _new_key(kind: Any) -> Any:
+    match kind:
+        case Uuid():
+            return uuid4()
+        case BigInteger():
+            return -2
+        case LargeBinary():
+            return token_bytes(32)
+        case String():
+            return token_hex(32)
+        case _:
+            return DAY + timedelta(days=1)
+
+
+_DISTINCT: dict[str, Any] = {
+    "staff_member": lambda: {"email": f"{token_hex(4)}@b.example"},
+    "care_team_member": lambda: {"from_date": DAY + timedelta(days=1)},
+    "consent": lambda: {"document": "terms"},
+    "destination": lambda: {"channel": "email", "address": f"{token_hex(4)}@b.example"},
+    "enrolment_code": lambda: {"code_hash": token_bytes(32)},
+    "episode": lambda: {"state": "ended", "end_reason": "completed", "ended_on": DAY},
+    "plan_template": lambda: {"code": token_hex(4)},
+    "plan_template_version": lambda: {"number": 2},
+    "plan_revision": lambda: {
+        "number": 2,
+        "state": "superseded",
+        "published_at": NOW,
+        "effective_from": DAY,
+    },
+    "plan_item": lambda: {"lineage_id": uuid4()},
+    "plan_restriction": lambda: {"code": "lift"},
+    "occurrence": lambda: {"occ_key": "20260302.evening"},
+    "delivery": lambda: {"round": 1},
+}
