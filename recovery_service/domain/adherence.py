@@ -13,16 +13,9 @@ GROUPS = tuple(
 )
 
 PAUSED = "paused"
-# Why a missed one had not reached the patient, in the words of the reminder loop.
-NOT_REACHED = frozenset(
-    {
-        "not_delivered",
-        "no_destination",
-        "expired_during_downtime",
-        "superseded_after_downtime",
-        "not_caught_up",
-    }
-)
+# Why a missed one was missed although the patient could have known of it, in the words
+# of the reminder loop. Whatever else the reason is, nobody is blamed for it.
+REACHED = frozenset({"not_answered", "not_reminded", "left_to_device"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +75,7 @@ def verdict(outcome: Outcome, pause: Pause | None = None) -> str:
         return "done"
     if reason == PAUSED or (pause is not None and pause.holds(outcome.local_date)):
         return "paused"
-    return "not_reached" if reason in NOT_REACHED else "missed"
+    return "missed" if state == "skipped" or reason in REACHED else "not_reached"
 
 
 def adherence(

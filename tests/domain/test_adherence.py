@@ -38,6 +38,7 @@ CASES = [
     ("missed", "expired_during_downtime", "not_reached"),
     ("missed", "superseded_after_downtime", "not_reached"),
     ("missed", "not_caught_up", "not_reached"),
+    ("missed", "a_reason_of_later", "not_reached"),
     ("missed", "paused", "paused"),
     ("missed", "passed_before_start", "out"),
     ("cancelled", "item_removed", "out"),
@@ -101,7 +102,10 @@ OUTCOMES = st.lists(
     st.builds(
         outcome,
         st.sampled_from(["done", "skipped", "missed", "cancelled", "due", "snoozed"]),
-        st.none() | st.sampled_from(["not_answered", "paused", "retired", *sorted(NOT_REACHED)]),
+        st.none()
+        | st.sampled_from(
+            ["not_answered", "paused", "retired", "no_destination", *sorted(REACHED)]
+        ),
         kind=st.sampled_from(["physiotherapy", "walking", "posture", "education"]),
         local_date=st.dates(DAY - timedelta(days=40), DAY + timedelta(days=2)),
         count=st.integers(1, 20),
