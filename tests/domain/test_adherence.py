@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recovery_service.domain.adherence import (
     GROUPS,
-    NOT_REACHED,
+    REACHED,
     Outcome,
     Pause,
     adherence,
