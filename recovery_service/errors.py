@@ -12,6 +12,9 @@
     │   ├── EpisodeOnHold            episode_on_hold
     │   ├── EpisodeNotOnHold         episode_not_on_hold
     │   ├── ExternalIdKnown          external_id_known
+    │   ├── EmailTaken               email_taken
+    │   ├── LastAdmin                last_admin
+    │   ├── AppointmentSettled       appointment_settled
     │   ├── PlanEnded                plan_ended
     │   ├── DraftMissing             draft_missing
     │   ├── DraftExists              draft_exists
@@ -179,6 +182,40 @@ class ExternalIdKnown(Conflict):
         super().__init__(message, errors=[FieldError(f"/external_ids/{position}", message)])
         self.system = system
         self.position = position
+
+
+class EmailTaken(Conflict):
+    """Another member of the clinic's staff signs in with this e-mail address."""
+
+    code = "email_taken"
+
+    def __init__(self) -> None:
+        message = "Somebody else signs in with this address."
+        super().__init__(message, errors=[FieldError("/email", message)])
+
+
+class LastAdmin(Conflict):
+    """The clinic would be left without anybody who may manage it."""
+
+    code = "last_admin"
+
+    def __init__(self) -> None:
+        super().__init__("Make somebody else an admin first.")
+
+
+class AppointmentSettled(Conflict):
+    """The appointment's state does not allow this change.
+
+    ``state`` is the one that stands, ``wanted`` the one that was asked for.
+    """
+
+    code = "appointment_settled"
+
+    def __init__(self, state: str, wanted: str) -> None:
+        message = f"It is {state} and cannot become {wanted}."
+        super().__init__(message, errors=[FieldError("/state", message)])
+        self.state = state
+        self.wanted = wanted
 
 
 class PlanEnded(Conflict):

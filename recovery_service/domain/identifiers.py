@@ -20,3 +20,8 @@ def new_id(*, now: datetime) -> UUID:
     value = milliseconds << 80 | _VERSION | _VARIANT
     value |= secrets.randbits(_RANDOM_A) << 64 | secrets.randbits(_RANDOM_B)
     return UUID(int=value)
+
+
+def lowest_id(at: datetime) -> UUID:
+    """Return the id that no UUIDv7 of the instant or later sorts before: a place in a list."""
+    return UUID(int=(int(at.timestamp() * 1000) & ((1 << 48) - 1)) << 80)
