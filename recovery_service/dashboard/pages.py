@@ -1,7 +1,6 @@
 """What all pages share: the blueprint, their headers, and words for templates."""
 
 import hashlib
-from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -23,16 +22,9 @@ STATIC = Path(__file__).parent / "static"
 #: templates has the same language, so that a page does not mix two.
 LANGUAGE = DEFAULT_LANGUAGE
 
-POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "style-src 'self'",
-        "script-src 'self'",
-        "img-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    ]
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _DAYS_A_YEAR = 365
 
@@ -79,7 +71,7 @@ def error_page(problem: Problem) -> str:
 
 
 @pages.app_context_processor
-def words() -> Mapping[str, Any]:
+def words() -> dict[str, Any]:
     """Give templates their vocabulary."""
     return {
         "actor": _actor(),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from recovery_service.dashboard.forms import Form
 from recovery_service.domain.episodes import LEVEL, SIDES, NewEpisode
@@ -76,7 +77,7 @@ def read_registration(form: Form, *, may_publish: bool) -> Registration | None:
     )
 
 
-def _episode(form: Form) -> dict[str, object]:
+def _episode(form: Form) -> dict[str, Any]:
     side = form.value("side") or None
     if side is not None and side not in SIDES:
         form.wrong("side", "Please choose one.")

@@ -205,9 +205,19 @@ def _exercise(situation: Situation) -> Iterable[Reason]:
 
 
 def _follow_ups(situation: Situation) -> Iterable[Reason]:
-    for wanted in situation.follow_ups:
-        facts = {"title": wanted.title, "until": wanted.window_to}
-        if wanted.window_to < situation.today:
-            yield Reason(code="follow_up_overdue", urgency=42, facts=facts)
-        elif wanted.window_from <= situation.today:
-            yield Reason(code="follow_up_to_book", urgency=25, facts=facts)
+    """Say in one line what is late and in one what can be booked: the rest is on the page."""
+    if situation.episode_state == "on_hold":
+        return
+    today = situation.today
+    ordered = sorted(situation.follow_ups, key=lambda wanted: wanted.window_to)
+    late = [wanted for wanted in ordered if wanted.window_to < today]
+    open_now = [wanted for wanted in ordered if wanted.window_from <= today <= wanted.window_to]
+    if late:
+        yield _to_book("follow_up_overdue", 42, late[-1], more=len(late) - 1)
+    if open_now:
+        yield _to_book("follow_up_to_book", 25, open_now[0], more=len(open_now) - 1)
+
+
+def _to_book(code: str, urgency: int, wanted: FollowUp, *, more: int) -> Reason:
+    facts = {"title": wanted.title, "until": wanted.window_to, "more": more}
+    return Reason(code=code, urgency=urgency, facts=facts)

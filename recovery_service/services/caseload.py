@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
+from recovery_service.domain.adherence import Adherence, Outcome, Pause, adherence
 from recovery_service.domain.attention import (
     WEEK,
     FollowUp,
@@ -41,12 +42,11 @@ STATES: Mapping[str, tuple[str, ...]] = {
 }
 
 EXERCISE = [name for name, kind in REMINDER_KINDS.items() if kind.counts == "exercise"]
-#: Why a missed occurrence is missed although the patient could have known of it; what
-#: never reached them is no exercise left undone.
-REACHED = ["not_answered", "not_reminded", "left_to_device"]
-#: A check-in that did not come counts as silence however the reminder fared, unless the
-#: plan was paused or the service itself had stood still.
-UNANSWERED = [*REACHED, "not_delivered", "no_destination"]
+#: A check-in that did not come is silence however its reminder fared, unless the plan was
+#: paused or the service itself had stood still: the reasons that the sweep gives.
+UNANSWERED = [
+    "not_answered", "not_reminded", "left_to_device", "not_delivered", "no_destination",
+]  # fmt: skip
 
 _SILENCE_REACH = timedelta(days=21)
 _DAY = timedelta(days=1)
@@ -66,19 +66,6 @@ class Wish:
     status: str = "current"
     limit: int = 50
     after: tuple[Any, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exercise:
-    """Exercises of the last 7 local days: how many were done of how many that were due."""
-
-    done: int
-    due: int
-
-    @property
-    def share(self) -> float | None:
-        """Return done / due, None where nothing was due."""
-        return self.done / self.due if self.due else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +94,7 @@ class CaseloadEntry:
     last_check_in: date | None
     pain: PainTrend
     pain_days: Sequence[tuple[date, float]]
-    exercise: Exercise
+    exercise: Adherence
     booked: Booked | None
     follow_ups: Sequence[FollowUp]
 
@@ -162,7 +149,6 @@ def _values(clinic_id: UUID, wish: Wish) -> dict[str, Any]:
         "now": wish.as_of,
         "today": today,
         "counted": EXERCISE,
-        "reached": REACHED,
         "unanswered": UNANSWERED,
         "week_from": f"{today - WEEK - _DAY:%Y%m%d}",
         "silence_from": f"{today - _SILENCE_REACH:%Y%m%d}",
@@ -237,20 +223,21 @@ def _entry(row: CaseloadRow, catalogue: Catalogue, now: datetime) -> CaseloadEnt
 
 def _pain_days(row: CaseloadRow, item: str) -> list[tuple[date, float]]:
     days = [
-        (date.fromisoformat(day), float(answers[item]))
+        (_day(day), float(answers[item]))
         for day, answers in row.pain or ()
         if type(answers[item]) in (int, float)
     ]
     return sorted(days)
 
 
-def _exercise(row: CaseloadRow, today: date) -> Exercise:
-    week = [
-        (done, due)
-        for day, done, due in row.exercise or ()
-        if today - WEEK < date.fromisoformat(day) <= today
+def _exercise(row: CaseloadRow, today: date) -> Adherence:
+    outcomes = [
+        Outcome(kind=kind, local_date=_day(day), state=state, reason=reason, count=count)
+        for kind, day, state, reason, count in row.exercise or ()
     ]
-    return Exercise(done=sum(done for done, _ in week), due=sum(due for _, due in week))
+    chosen = row.preferences.get("pause")
+    pause = Pause(first=_day(chosen["from"]), last=_day(chosen["to"])) if chosen else None
+    return adherence(outcomes, "exercise", since=today - WEEK + _DAY, until=today, pause=pause)
 
 
 def _warnings(row: CaseloadRow, catalogue: Catalogue, today: date) -> list[tuple[str, Any]]:
@@ -274,12 +261,16 @@ def _is_warning_sign(item: CheckInItem | None) -> bool:
     )
 
 
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
 def _follow_up(row: Sequence[Any]) -> FollowUp:
     title, window_from, window_to = row
     return FollowUp(
         title=title,
-        window_from=date.fromisoformat(window_from),
-        window_to=date.fromisoformat(window_to),
+        window_from=_day(window_from),
+        window_to=_day(window_to),
     )
 
 

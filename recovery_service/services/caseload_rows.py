@@ -26,7 +26,8 @@ _LATEST = """
 
 _STATEMENT = """
 WITH chosen AS MATERIALIZED (
-    SELECT p.clinic_id, p.id, p.name, p.time_zone, p.contact_mode, p.created_at,
+    SELECT p.clinic_id, p.id, p.name, p.time_zone, p.contact_mode, p.preferences,
+           p.created_at,
            e.id AS episode_id, e.procedure, e.state, e.surgery_date, e.discharge_date
       FROM patient p {episode}
      WHERE p.clinic_id = %(clinic_id)s
@@ -36,8 +37,8 @@ WITH chosen AS MATERIALIZED (
        {after}
      {order}
 )
-SELECT c.id, c.name, c.time_zone, c.contact_mode, c.created_at, c.episode_id, c.procedure,
-       c.state, c.surgery_date, c.discharge_date, plan.published, plan.draft, reach.enrolled,
+SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c.episode_id,
+       c.procedure, c.state, c.surgery_date, c.discharge_date, plan.published, plan.draft, reach.enrolled,
        reach.reachable, last.local_date, last.received_at, last.answers, pain.days, silence.days,
        exercise.days, booked.starts_at, booked.title, to_book.rows
   FROM chosen c
@@ -82,17 +83,14 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.created_at, c.episode_id, c.
           AND o.reason = ANY(%(unanswered)s)
           AND o.local_date > coalesce(last.local_date, c.discharge_date - 1)) silence
  CROSS JOIN LATERAL (
-       SELECT jsonb_agg(jsonb_build_array(d.local_date, d.done, d.due)) AS days FROM (
-              SELECT o.local_date, count(*) FILTER (WHERE o.state = 'done') AS done,
-                     count(*) AS due
-                FROM schedule s
-                JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
-                                 AND o.occ_key >= %(week_from)s AND o.occ_key < %(until)s
-               WHERE s.clinic_id = c.clinic_id AND s.patient_id = c.id
-                 AND s.episode_id = c.episode_id AND s.kind = ANY(%(counted)s)
-                 AND (o.state IN ('done', 'skipped')
-                      OR (o.state = 'missed' AND o.reason = ANY(%(reached)s)))
-               GROUP BY o.local_date) d) exercise
+       SELECT jsonb_agg(jsonb_build_array(d.kind, d.local_date, d.state, d.reason, d.count)) AS days
+         FROM (SELECT s.kind, o.local_date, o.state, o.reason, count(*) AS count
+                 FROM schedule s
+                 JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
+                                  AND o.occ_key >= %(week_from)s AND o.occ_key < %(until)s
+                WHERE s.clinic_id = c.clinic_id AND s.patient_id = c.id
+                  AND s.episode_id = c.episode_id AND s.kind = ANY(%(counted)s)
+                GROUP BY s.kind, o.local_date, o.state, o.reason) d) exercise
   LEFT JOIN LATERAL (
        SELECT a.starts_at, a.title FROM appointment a
         WHERE a.clinic_id = c.clinic_id AND a.patient_id = c.id
@@ -132,6 +130,7 @@ class CaseloadRow(NamedTuple):
     name: str
     time_zone: str
     contact_mode: str
+    preferences: Mapping[str, Any]
     created_at: datetime
     episode_id: UUID
     procedure: str

@@ -138,8 +138,8 @@ def _told(session: Session, episode: Episode) -> list[Told]:
 def _adherence(
     session: Session, episode: Episode, patient: Patient, today: date
 ) -> dict[str, dict[str, Adherence]]:
-    outcomes = _outcomes(session, episode)
-    pause = _pause(patient)
+    outcomes = outcomes_of(session, episode)
+    pause = pause_of(patient)
     begins: dict[str, date | None] = {
         name: today - timedelta(days=days - 1) for name, days in _WINDOWS.items()
     }
@@ -153,7 +153,8 @@ def _adherence(
     }
 
 
-def _outcomes(session: Session, episode: Episode) -> list[Outcome]:
+def outcomes_of(session: Session, episode: Episode) -> list[Outcome]:
+    """Return how the occurrences of the kinds that count ended, counted by kind and date."""
     values = {
         "clinic_id": episode.clinic_id,
         "patient_id": episode.patient_id,
@@ -164,7 +165,8 @@ def _outcomes(session: Session, episode: Episode) -> list[Outcome]:
     return [Outcome(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
 
 
-def _pause(patient: Patient) -> Pause | None:
+def pause_of(patient: Patient) -> Pause | None:
+    """Return the days on which the patient wanted no reminders."""
     chosen = patient.preferences.get("pause")
     if not chosen:
         return None

@@ -55,6 +55,8 @@ def _unchanged(_: Facts) -> str:
 
 _VARIANTS: Mapping[str, Callable[[Facts], str]] = {
     "awaiting_clinician": lambda facts: ".draft" if facts["draft"] else ".none",
+    "follow_up_overdue": lambda facts: ".several" if facts["more"] else ".one",
+    "follow_up_to_book": lambda facts: ".several" if facts["more"] else ".one",
 }
 
 

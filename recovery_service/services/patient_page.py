@@ -1,0 +1,229 @@
+"""One patient's page: what stands, what is planned, what was done, what was said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recovery_service.domain.access import Actor
+from recovery_service.domain.content import Content
+from recovery_service.domain.local_time import local_date
+from recovery_service.errors import NoSuchObject
+from recovery_service.models import (
+    Appointment,
+    CheckIn,
+    Device,
+    EnrolmentCode,
+    Episode,
+    Patient,
+    PlanRevision,
+    Site,
+)
+from recovery_service.services import audit, plans
+from recovery_service.services.agenda import AgendaEntry, due_today
+from recovery_service.services.check_in_reads import check_ins_of
+from recovery_service.services.episode_views import EpisodeView
+from recovery_service.services.exercise_weeks import ExerciseWeek, exercise_weeks
+from recovery_service.services.patient_views import PatientView, view_patient
+from recovery_service.services.plans import PlanView
+from recovery_service.services.progress import Progress, progress_of
+from recovery_service.services.scope import patient_in_scope
+from recovery_service.services.templates import TemplateSummary, all_templates, default_for
+
+LAST_CHECK_INS = 7
+LAST_SENT = 20
+_SENT_DAYS = timedelta(days=7)
+
+# What was sent for the occurrences of a week, newest first; titles come from the newest
+# revision that knows the item.
+_SENT = """
+SELECT i.title, s.kind, t.channel, d.state, d.reason, d.round,
+       coalesce(d.settled_at, d.wake_at), d.delivered_at, d.opened_at
+  FROM schedule s
+  JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
+                   AND (o.occ_key >= %(from_key)s OR o.occ_key = 'once')
+                   AND o.local_date >= %(from_date)s
+  JOIN delivery d ON d.clinic_id = o.clinic_id AND d.occurrence_id = o.id
+  JOIN destination t ON t.clinic_id = d.clinic_id AND t.id = d.destination_id
+ CROSS JOIN LATERAL (
+       SELECT i.title FROM plan_item i
+         JOIN plan_revision v ON v.clinic_id = i.clinic_id AND v.id = i.revision_id
+        WHERE i.clinic_id = s.clinic_id AND i.lineage_id = s.id AND v.state <> 'draft'
+        ORDER BY v.number DESC LIMIT 1) i
+ WHERE s.clinic_id = %(clinic_id)s AND s.patient_id = %(patient_id)s AND t.channel <> 'inbox'
+ ORDER BY 7 DESC
+ LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One delivery: `state` as stored, `at` when it was settled or wakes next."""
+
+    title: dict[str, str]
+    kind: str
+    channel: str
+    state: str
+    reason: str | None
+    round: int
+    at: datetime
+    delivered_at: datetime | None
+    opened_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientPage:
+    """All that the page shows; `phase` is the template's own, by today's recovery day."""
+
+    view: PatientView
+    site: Site
+    plan: PlanView | None
+    phase: dict[str, Any] | None
+    templates: Sequence[TemplateSummary]
+    chosen_template: str
+    progress: Progress
+    weeks: Sequence[ExerciseWeek]
+    check_ins: Sequence[CheckIn]
+    sent: Sequence[Sent]
+    appointments: Sequence[Appointment]
+    today: Sequence[AgendaEntry]
+    phone_enrolled: bool
+    code_waiting: datetime | None
+
+    @property
+    def patient(self) -> Patient:
+        """The person."""
+        return self.view.patient
+
+    @property
+    def standing(self) -> EpisodeView:
+        """The episode with its days."""
+        assert self.view.episode is not None  # noqa: S101 - a page is made for an episode only
+        return self.view.episode
+
+
+def read_patient_page(
+    session: Session,
+    actor: Actor,
+    content: Content,
+    patient_id: UUID,
+    *,
+    now: datetime,
+    language: str,
+) -> PatientPage:
+    """Return the page's content and leave one line in the audit trail; raises NoSuchObject."""
+    patient = patient_in_scope(session, actor, patient_id)
+    audit.record(
+        session, actor, "patient_read", "patient", patient.id, patient_id=patient.id, now=now
+    )
+    view = view_patient(session, patient, now=now)
+    if view.episode is None:
+        raise NoSuchObject("episode")
+    episode = view.episode.episode
+    plan = _plan(session, episode)
+    progress = progress_of(session, episode, patient, content.check_ins, now=now, language=language)
+    return PatientPage(
+        view=view,
+        site=session.get_one(Site, (episode.clinic_id, episode.site_id)),
+        plan=plan,
+        phase=_phase(plan, view.episode),
+        templates=[
+            each
+            for each in all_templates(session, content)
+            if each.template.procedure == episode.procedure
+        ],
+        chosen_template=default_for(session, content, episode).code,
+        progress=progress,
+        weeks=exercise_weeks(session, episode, patient),
+        check_ins=check_ins_of(
+            session, patient.clinic_id, limit=LAST_CHECK_INS, episode_id=episode.id
+        )[:LAST_CHECK_INS],
+        sent=_sent(session, patient, now=now),
+        appointments=_appointments(session, episode),
+        today=due_today(
+            session,
+            patient.clinic_id,
+            patient.id,
+            time_zone=patient.time_zone,
+            now=now,
+            language=language,
+        ),
+        phone_enrolled=_enrolled(session, patient),
+        code_waiting=waiting_code(session, patient, now=now),
+    )
+
+
+def waiting_code(session: Session, patient: Patient, *, now: datetime) -> datetime | None:
+    """Return until when a code that nobody used yet opens the door, None where there is none."""
+    return session.scalar(
+        select(EnrolmentCode.expires_at)
+        .where(
+            EnrolmentCode.clinic_id == patient.clinic_id,
+            EnrolmentCode.patient_id == patient.id,
+            EnrolmentCode.used_at.is_(None),
+            EnrolmentCode.revoked_at.is_(None),
+            EnrolmentCode.expires_at > now,
+        )
+        .order_by(EnrolmentCode.expires_at.desc())
+        .limit(1)
+    )
+
+
+def _plan(session: Session, episode: Episode) -> PlanView | None:
+    try:
+        return plans.view_plan(session, episode)
+    except NoSuchObject:
+        return None
+
+
+def _phase(plan: PlanView | None, standing: EpisodeView) -> dict[str, Any] | None:
+    """Return the phase of the live revision that today's recovery day falls into."""
+    day = standing.days_since_surgery
+    if plan is None or plan.live is None or day is None:
+        return None
+    revision: PlanRevision = plan.live.revision
+    return next(
+        (phase for phase in revision.phases if phase["from_day"] <= day <= phase["to_day"]), None
+    )
+
+
+def _sent(session: Session, patient: Patient, *, now: datetime) -> list[Sent]:
+    first: date = local_date(patient.time_zone, now) - _SENT_DAYS
+    values = {
+        "clinic_id": patient.clinic_id,
+        "patient_id": patient.id,
+        "from_date": first,
+        "from_key": f"{first:%Y%m%d}",
+        "limit": LAST_SENT,
+    }
+    rows = session.connection().exec_driver_sql(_SENT, values)
+    names = ("title", "kind", "channel", "state", "reason", "round", "at", "delivered_at",
+             "opened_at")  # fmt: skip
+    return [Sent(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _appointments(session: Session, episode: Episode) -> Sequence[Appointment]:
+    return session.scalars(
+        select(Appointment)
+        .where(Appointment.clinic_id == episode.clinic_id, Appointment.episode_id == episode.id)
+        .order_by(Appointment.starts_at.nulls_last(), Appointment.window_from, Appointment.id)
+    ).all()
+
+
+def _enrolled(session: Session, patient: Patient) -> bool:
+    return (
+        session.scalar(
+            select(Device.id)
+            .where(
+                Device.clinic_id == patient.clinic_id,
+                Device.patient_id == patient.id,
+                Device.revoked_at.is_(None),
+            )
+            .limit(1)
+        )
+        is not None
+    )
