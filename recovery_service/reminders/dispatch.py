@@ -20,7 +20,7 @@ from recovery_service.domain.keys import Keys
 from recovery_service.reminders.channels.protocol import Channel, Dead, Outcome, Retry
 from recovery_service.reminders.fence import Held, Ticket, fence
 from recovery_service.reminders.messages import address_of, message_of
-from recovery_service.reminders.outage import is_gone
+from recovery_service.reminders.outage import is_passing
 from recovery_service.reminders.settling import Settlement, settle, settlement
 from recovery_service.reminders.work import Transaction, run
 
@@ -156,7 +156,7 @@ def _settle(
         try:
             return settle(sender.transaction, settlements, owner=sender.worker_id, now=now)
         except Exception as error:
-            if not is_gone(error):
+            if not is_passing(error):
                 raise
             time.sleep(_ASK_AGAIN_SECONDS)
 

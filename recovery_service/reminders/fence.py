@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from recovery_service.domain.local_time import local_date
-from recovery_service.reminders.work import Transaction, array, run
+from recovery_service.reminders.work import Transaction, array, by_index, run
 
 EXPIRED = "expired"
 _CLOSED = {
@@ -22,8 +22,9 @@ _CLOSED = {
     "cancelled": "cancelled",
 }
 
-# Locked rows are skipped: whoever holds one is about to drop it, and if not, the lease
-# runs out and it is claimed again.
+# Only a leased row has an owner. Keys begin with the local date, so a newer occurrence is
+# looked for among those of the day and later. Locked rows are skipped: whoever holds one is
+# about to drop it, and if not, the lease runs out and it is claimed again.
 _LOOK = """
 SELECT d.clinic_id, d.id, d.attempts, d.round, o.round, o.state, o.expires_at,
        o.lineage_id, o.occ_key, s.kind, e.state, p.locale, p.time_zone,
@@ -32,6 +33,7 @@ SELECT d.clinic_id, d.id, d.attempts, d.round, o.round, o.state, o.expires_at,
        s.kind = ANY (t.muted_kinds),
        EXISTS (SELECT FROM occurrence newer
                 WHERE newer.clinic_id = o.clinic_id AND newer.lineage_id = o.lineage_id
+                  AND newer.occ_key >= to_char(o.local_date, 'YYYYMMDD')
                   AND newer.due_at > o.due_at AND newer.due_at <= %(now)s
                   AND newer.state <> 'cancelled')
   FROM unnest(%(clinics)s::uuid[], %(ids)s::bigint[]) AS mine (clinic_id, id)
@@ -41,7 +43,7 @@ SELECT d.clinic_id, d.id, d.attempts, d.round, o.round, o.state, o.expires_at,
   JOIN episode e ON e.clinic_id = s.clinic_id AND e.id = s.episode_id
   JOIN patient p ON p.clinic_id = s.clinic_id AND p.id = s.patient_id
   JOIN destination t ON t.clinic_id = d.clinic_id AND t.id = d.destination_id
- WHERE d.state = 'leased' AND d.owner = %(owner)s
+ WHERE d.owner = %(owner)s
    FOR UPDATE OF d SKIP LOCKED
 """
 
@@ -115,6 +117,7 @@ def fence(
     What is no longer ours is in neither: somebody else has it, or ended it.
     """
     with transaction() as session:
+        by_index(session)
         rows = run(session, _LOOK, _keys(tickets) | {"owner": owner, "now": now})
         held = [Held(*row) for row in rows]
         verdicts = [(each, verdict(each, now=now)) for each in held]
@@ -147,12 +150,12 @@ def _closed(held: Held, _now: datetime) -> str | None:
 
 
 def _expired(held: Held, now: datetime) -> str | None:
-    """What is left is told to the provider in whole seconds, so less than one is nothing."""
+    """Count in whole seconds, as the provider is told: less than one is nothing."""
     return EXPIRED if held.expires_at - now < timedelta(seconds=1) else None
 
 
 def _superseded(held: Held, _now: datetime) -> str | None:
-    """A newer occurrence of the item has fallen due, or the patient asked for a later round."""
+    """Prefer the item's newer occurrence, and the later round that the patient asked for."""
     return "superseded" if held.superseded or held.round != held.current_round else None
 
 
@@ -165,7 +168,7 @@ def _unreachable(held: Held, _now: datetime) -> str | None:
 
 
 def _paused(held: Held, now: datetime) -> str | None:
-    """The patient's own pause holds on local dates, its last day included."""
+    """Keep the patient's own pause: local dates, the last one included."""
     if not held.pause:
         return None
     today = local_date(held.time_zone, now)

@@ -28,6 +28,13 @@ def is_gone(error: BaseException) -> bool:
     return sqlstate is None or sqlstate.startswith(_AWAY)
 
 
+def is_passing(error: BaseException) -> bool:
+    """Say whether the same transaction, tried again, may well succeed: a deadlock, or no database."""
+    cause = getattr(error, "orig", None) or error
+    deadlocked = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+    return is_gone(error) or isinstance(cause, deadlocked)
+
+
 class Outage:
     """Runs the steps of a worker and bears with what keeps them from working."""
 

@@ -17,16 +17,13 @@ from sqlalchemy.orm import Session
 
 from recovery_service.domain.recurrence import Rule
 from recovery_service.reminders.expansion import Advance, Claimed, advance
-from recovery_service.reminders.work import Transaction, array, run
+from recovery_service.reminders.work import Transaction, array, by_index, run
 
 log = structlog.get_logger(__name__)
 
 _FIRST_DELAY = timedelta(minutes=1)
 _LONGEST_DELAY = timedelta(hours=6)
 _RULES_KEPT = 50_000
-
-# A scan of all schedules looks cheap beside a batch of thousands, and is not.
-_BY_INDEX = "SET LOCAL enable_seqscan = off"
 
 _CLAIM = """
 SELECT clinic_id::text, id::text, patient_id::text, kind, remind_via, revision, failures,
@@ -150,7 +147,7 @@ def materialise(
     A schedule that cannot be expanded or written is put off alone (promise 13).
     """
     with transaction() as session:
-        run(session, _BY_INDEX, {})
+        by_index(session)
         rows = run(session, _CLAIM, {"now": now, "batch": batch})
         if not rows:
             return Materialised()

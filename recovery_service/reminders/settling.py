@@ -8,7 +8,7 @@ from uuid import UUID
 from recovery_service.reminders.channels.protocol import Dead, Outcome, Retired, Retry, Sent
 from recovery_service.reminders.fence import EXPIRED, Held
 from recovery_service.reminders.retry import next_try
-from recovery_service.reminders.work import Transaction, array, run
+from recovery_service.reminders.work import Transaction, array, by_index, run
 
 # In order of the key, as edits lock them, so that nobody waits in a circle. A sender that
 # lost its lease finds its rows owned by another, or by nobody, and changes nothing.
@@ -19,7 +19,7 @@ WITH mine AS (
                   %(reasons)s::text[], %(wake_ats)s::timestamptz[])
            AS r (clinic_id, id, state, reason, wake_at)
       JOIN delivery d ON d.clinic_id = r.clinic_id AND d.id = r.id
-     WHERE d.state = 'leased' AND d.owner = %(owner)s
+     WHERE d.owner = %(owner)s
      ORDER BY d.id
        FOR UPDATE OF d
 )
@@ -78,6 +78,7 @@ def settle(
 ) -> list[Settlement]:
     """Write what became of a chunk; return what was still ours to write."""
     with transaction() as session:
+        by_index(session)
         rows = run(
             session,
             _SETTLE,

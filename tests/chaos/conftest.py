@@ -1,0 +1,124 @@
+"""Real worker processes, a push provider outside of them, and a database of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+import pytest
+
+from recovery_service.clock import ManualClock, SystemClock
+from recovery_service.embedded_postgres import EmbeddedPostgres
+from tests.conftest import environ_for, running_app, settings_for
+from tests.factories import make_clinic
+from tests.chaos.crowd import Crowd, make_crowd
+from tests.fakes.push_provider import PushProvider
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = int(os.environ.get("RECOVERY_CHAOS_ROWS", "400"))
+wall = SystemClock()
+
+
+def eventually(holds: Callable[[], Any], what: str, *, within: float = 60.0) -> Any:
+    """Return the first truthy answer; an AssertionError names what never came."""
+    give_up = time.monotonic() + within
+    while True:
+        answer = holds()
+        if answer:
+            return answer
+        assert time.monotonic() < give_up, f"never happened: {what}"
+        time.sleep(0.05)
+
+
+@dataclass
+class Ward:
+    """A database with its workers, which come and go, and the provider, which counts."""
+
+    environ: dict[str, str]
+    provider: PushProvider
+    dsn: str
+    log: IO[str] | None = None
+    workers: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    def start(self, **changes: str) -> "subprocess.Popen[str]":
+        """Start one worker; it takes a moment until it works."""
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.worker"],
+            cwd=ROOT,
+            env={**os.environ, **self.environ, **changes},
+            text=True,
+            stderr=self.log,
+        )
+        self.workers.append(worker)
+        return worker
+
+    def read(self, statement: str, *values: Any) -> list[Any]:
+        """Read rows in the eyes of the loop, from outside of it."""
+        with psycopg.connect(self.dsn) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def count(self, statement: str, *values: Any) -> int:
+        number: int = self.read(statement, *values)[0][0]
+        return number
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        for worker in self.workers:
+            with suppress(ProcessLookupError):
+                worker.send_signal(signal.SIGCONT)
+                worker.kill()
+            worker.wait()
+
+
+def driver_url(postgres: EmbeddedPostgres, database: str) -> str:
+    """Return the worker's URL as the driver alone reads it."""
+    return postgres.url(database, "recovery_worker").replace("+psycopg", "", 1)
+
+
+@pytest.fixture
+def provider() -> Iterator[PushProvider]:
+    with PushProvider() as running:
+        yield running
+
+
+@pytest.fixture
+def ward(postgres: EmbeddedPostgres, own_database: str, provider: PushProvider) -> Iterator[Ward]:
+    environ = environ_for(
+        postgres,
+        own_database,
+        RECOVERY_TICK_SECONDS="0.1",
+        RECOVERY_LEASE_SECONDS="2",
+        RECOVERY_HEARTBEAT_SECONDS="0.25",
+        RECOVERY_LOG_LEVEL="ERROR",
+    )
+    ward = Ward(environ, provider, driver_url(postgres, own_database))
+    try:
+        yield ward
+    finally:
+        ward.end()
+
+
+@pytest.fixture
+def crowd_of(
+    postgres: EmbeddedPostgres, own_database: str, provider: PushProvider
+) -> Callable[..., Crowd]:
+    """Return what stores so many due reminders, one a patient, all on devices of the provider."""
+
+    def make(count: int, *, valid_for: timedelta = timedelta(hours=2)) -> Crowd:
+        now = wall()
+        with (
+            running_app(settings_for(postgres, own_database), ManualClock(now)) as app,
+            app.app_context(),
+        ):
+            clinic = make_clinic(now=now)
+            return make_crowd(clinic, provider.subscribe_many(count), now=now, valid_for=valid_for)
+
+    return make

@@ -1,0 +1,49 @@
+"""Promises 2 and 3: `kill -9` at any moment loses nothing, and repeats are bounded."""
+
+import random
+import signal
+import time
+from collections.abc import Callable
+
+from tests.chaos.books import arrivals, assert_balanced, repeats, wait_until_settled
+from tests.chaos.conftest import ROWS, Ward, eventually
+from tests.chaos.crowd import Crowd
+
+SEED = 20260302
+KILLS = 5
+CHUNK = 10
+
+
+def test_after_random_kills_the_books_balance(ward: Ward, crowd_of: Callable[..., Crowd]) -> None:
+    """Planted: settle before sending, and what the dead had in hand never arrives.
+
+    Planted for the bound: claim without ending what the lease of the dead still holds, by
+    sending without the fence's owner, and everything claimed rings again.
+    """
+    crowd = crowd_of(ROWS)
+    ward.provider.behave(delay=0.1)  # so that a kill finds reminders on their way
+    kills = _kill_at_random(ward, crowd)
+    ward.start()
+    wait_until_settled(ward)
+    assert_balanced(ward, crowd)
+
+    extra = sum(arrivals(ward).values()) - crowd.size
+    assert kills == KILLS, "the run was long enough to mean something"
+    assert extra <= CHUNK * kills, f"{extra} repeats after {kills} kills, seed {SEED}"
+    for pushes in repeats(ward):
+        assert len({push["topic"] for push in pushes}) == 1, "a repeat replaces the first"
+
+
+def _kill_at_random(ward: Ward, crowd: Crowd) -> int:
+    """Kill the oldest of three workers again and again while reminders go out."""
+    chance = random.Random(SEED)  # noqa: S311 - a repeatable run
+    workers = [ward.start(CHAOS_CHUNK=str(CHUNK), CHAOS_BATCH="30") for _ in range(KILLS + 1)]
+    for kill in range(KILLS):
+        goal = (kill + 1) * crowd.size // (KILLS * 4)
+        eventually(lambda goal=goal: len(arrivals(ward)) >= goal, f"{goal} phones ring")
+        time.sleep(chance.random() / 5)  # anywhere inside a chunk, not only at its start
+        workers[kill].send_signal(signal.SIGKILL)
+        workers[kill].wait()
+        if len(arrivals(ward)) == crowd.size:
+            return kill
+    return KILLS
