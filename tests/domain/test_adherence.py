@@ -21,7 +21,12 @@ PAUSE = Pause(first=DAY, last=DAY + timedelta(days=1))
 
 
 def outcome(state: str, reason: str | None = None, **more: Any) -> Outcome:
-    values = {"kind": "physiotherapy", "local_date": DAY, "state": state, "reason": reason}
+    values: dict[str, Any] = {
+        "kind": "physiotherapy",
+        "local_date": DAY,
+        "state": state,
+        "reason": reason,
+    }
     return Outcome(**values | more)
 
 
