@@ -13,6 +13,7 @@ from sqlalchemy import make_url, text
 from config.settings import Settings
 from recovery_service.app import create_app
 from recovery_service.cli.applications import sender_of
+from recovery_service.cli.demo_clinic_patient import DAY, Floor
 from recovery_service.cli.demo_clinic_people import (
     CLINIC,
     COLLEAGUES,
@@ -22,7 +23,7 @@ from recovery_service.cli.demo_clinic_people import (
     WEEKDAYS,
     Colleague,
 )
-from recovery_service.cli.demo_clinic_recovery import DAY, Event, Floor, Recovery
+from recovery_service.cli.demo_clinic_recovery import Event, Recovery
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.domain.access import Actor, Role
@@ -37,7 +38,7 @@ from recovery_service.services.staff import NewStaffMember, add_member
 from recovery_service.services.tokens import Issuer
 
 # So long before a round the loop has gone: the reminders that it answers have just arrived.
-_AHEAD = timedelta(minutes=20)
+_AHEAD = timedelta(minutes=39)
 _OPENED = timedelta(days=2)
 # A power cut while seeding costs nothing but the seeding, which then begins anew.
 _HASTE = "-c synchronous_commit=off"

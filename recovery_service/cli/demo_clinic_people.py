@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - Turkish names have their own letters
 """Who works in the demo's clinic, who recovers there, and how: all of them invented."""
 
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,6 @@ class Story:
     phone: str | None = None
     published: bool = True
     enrols: bool = True
-    sitting_breaks: bool = False
     silent_from: int | None = None
     baseline: Mapping[str, float] = field(default_factory=dict)
     moments: Sequence[Moment] = ()
@@ -104,9 +104,11 @@ STORIES = (
         axial=((0, 5), (7, 3), (13, 2)),
         limb=((0, 2), (13, 1)),
         diligence=0.9,
-        sitting_breaks=True,
         baseline={"nrs_back": 6, "nrs_leg": 7, "psfs": 3},
-        moments=(Moment(day=2, what="prefer_times", told={"walking": {"morning": "10:30"}}),),
+        moments=(
+            Moment(day=2, what="prefer_times", told={"walking": {"evening": "17:00"}}),
+            Moment(day=7, what="walk_longer", told={"minutes": 15}),
+        ),
     ),
     Story(
         name="Owen Bradley",

@@ -9,7 +9,7 @@ from recovery_service.domain.check_in_forms import form_for
 from recovery_service.domain.check_in_items import Catalogue
 
 _WOUND_HEALS = 12
-_BAD, _POOR = 7.0, 5.0
+_BAD, _POOR, _MILD = 7, 5, 3
 # What is answered by most people on most days; pain, walking and sleep follow the course.
 _ORDINARY: Mapping[str, Any] = {
     "bladder_bowel": "normal",
@@ -53,8 +53,8 @@ def _told(story: Story, day: int, chance: Random) -> dict[str, Any]:
         "nrs_arm": limb,
         "wound": "healed" if day >= _WOUND_HEALS else "dry",
         "temp_c": round(36.4 + chance.random() * 0.6, 1),
-        "opioid_doses": max(0, worst - 3) if day < _WOUND_HEALS else 0,
-        "other_pain_medicine": worst >= 3,
+        "opioid_doses": max(0, worst - _MILD) if day < _WOUND_HEALS else 0,
+        "other_pain_medicine": worst > _MILD,
         "days_since_bowels": chance.choice((0, 1, 1, 2)),
         "walk_min": max(5, 10 + 3 * day - 4 * worst),
         "sit_tol_min": max(10, 25 + 2 * day - 3 * worst),

@@ -1,6 +1,7 @@
 """Staff: the first person of a clinic, whom nobody in it could have invited."""
 
 import re
+import sys
 from uuid import UUID
 
 import click
@@ -84,7 +85,7 @@ def add(
         seed = _store(clinic_id, opening, new, totp=totp)
     click.echo(f"{email} can sign in to clinic {clinic_id}")
     if seed is not None:
-        address = pyotp.TOTP(seed).provisioning_uri(email, issuer_name="Recovery")
+        address = pyotp.TOTP(seed).provisioning_uri(name=email, issuer_name="Recovery")
         click.echo(f"one-time codes, shown only now: {address}")
 
 
@@ -118,7 +119,7 @@ def _clinic_id(wanted: str) -> UUID:
 
 def _password(*, from_stdin: bool) -> str:
     if from_stdin:
-        return click.get_text_stream("stdin").readline().rstrip("\r\n")
+        return sys.stdin.readline().rstrip("\r\n")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 

@@ -1,13 +1,14 @@
 """The web server: Granian serves the WSGI application from several processes."""
 
 import os
+import signal
 import socket
 from typing import Any
 
 import click
-from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from config.settings import Settings
 from recovery_service.cli.applications import application, settings_here
@@ -43,9 +44,9 @@ def web() -> None:
     server(settings).serve(target_loader=load_application, wrap_loader=False)
 
 
-def server(settings: Settings) -> Granian:
+def server(settings: Settings) -> MPServer:
     """Return the server that the settings describe, not yet listening."""
-    return Granian(
+    return MPServer(
         TARGET,
         address=settings.host,
         port=settings.port,
@@ -55,7 +56,7 @@ def server(settings: Settings) -> Granian:
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=_FAREWELL_SECONDS,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         log_dictconfig=_LOGS,
     )
 
@@ -87,7 +88,13 @@ def _addresses(host: str, port: int) -> list[Any]:
 
 
 def load_application() -> Any:
-    """Return the WSGI application; called once in each process that serves."""
+    """Return the WSGI application; called once in each process that serves.
+
+    Until the server sets its own handlers, the parent's are inherited, and a process told to
+    end while it loads would not hear it.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     end_with_parent(os.getppid())
     from recovery_service.wsgi import app
 
