@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
+from recovery_service.domain.check_in_items import CheckInItem
 from recovery_service.domain.procedures import CERVICAL, LUMBAR, PROCEDURES
 
 WEEK = timedelta(days=7)
@@ -104,6 +105,16 @@ def pain_trend(item: str, values: Iterable[tuple[date, float]], *, today: date) 
     before = [value for day, value in days if today - 2 * WEEK < day <= today - WEEK]
     return PainTrend(
         item=item, now=median(now) if now else None, before=median(before) if before else None
+    )
+
+
+def is_warning_sign(item: CheckInItem | None) -> bool:
+    """Tell a question about a warning sign from scales, and from what only follows it up."""
+    return (
+        item is not None
+        and item.safety
+        and item.show_if is None
+        and item.type in ("boolean", "code")
     )
 
 

@@ -16,6 +16,7 @@ from recovery_service.domain.attention import (
     PainTrend,
     Reason,
     Situation,
+    is_warning_sign,
     need,
     needs_a_look,
     pain_items,
@@ -23,7 +24,7 @@ from recovery_service.domain.attention import (
     ranking_key,
     reasons_for_attention,
 )
-from recovery_service.domain.check_in_items import Catalogue, CheckInItem
+from recovery_service.domain.check_in_items import Catalogue
 from recovery_service.domain.episodes import plan_state
 from recovery_service.domain.local_time import local_date, zone
 from recovery_service.domain.recovery_day import RecoveryDay
@@ -247,18 +248,8 @@ def _warnings(row: CaseloadRow, catalogue: Catalogue, today: date) -> list[tuple
     return [
         (name, answer)
         for name, answer in (row.last_answers or {}).items()
-        if _is_warning_sign(catalogue.items.get(name)) and needs_a_look(answer)
+        if is_warning_sign(catalogue.items.get(name)) and needs_a_look(answer)
     ]
-
-
-def _is_warning_sign(item: CheckInItem | None) -> bool:
-    """Tell a question about a warning sign from scales, and from what only follows it up."""
-    return (
-        item is not None
-        and item.safety
-        and item.show_if is None
-        and item.type in ("boolean", "code")
-    )
 
 
 def _day(text: str) -> date:
