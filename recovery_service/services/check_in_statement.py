@@ -9,6 +9,8 @@ from recovery_service.errors import NoSuchObject
 
 # Deliveries are taken before occurrences, in the order of the plan's edits. A report whose
 # day has more to close than rows (`more`) is not stored here unless the caller has it locked.
+# Arrays of keys, not joins: a plan that was cached while the tables were small must never
+# read a whole clinic.
 RECORD = """
 WITH chosen AS (
     SELECT e.id, e.surgery_date, e.discharge_date, t.phones,
@@ -52,24 +54,26 @@ WITH chosen AS (
     RETURNING id, issues
 ), waiting AS (
     SELECT o.id
-      FROM stored, chosen c
-      JOIN schedule s ON s.clinic_id = %(clinic_id)s AND s.patient_id = %(patient_id)s
-       AND s.episode_id = c.id AND s.kind = 'check_in'
-      JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
+      FROM occurrence o
+     WHERE %(closes)s AND EXISTS (SELECT FROM stored)
+       AND o.clinic_id = %(clinic_id)s
+       AND o.lineage_id = ANY (ARRAY(
+           SELECT s.id
+             FROM chosen c
+             JOIN schedule s ON s.clinic_id = %(clinic_id)s AND s.patient_id = %(patient_id)s
+              AND s.episode_id = c.id AND s.kind = 'check_in'))
        AND o.occ_key >= %(from_key)s AND o.occ_key < %(until_key)s
-     WHERE %(closes)s AND o.state IN ('due', 'snoozed', 'missed')
+       AND o.state IN ('due', 'snoozed', 'missed')
 ), dropped AS (
     UPDATE delivery d
        SET state = 'dropped', reason = 'done', settled_at = %(received_at)s, owner = NULL
-      FROM waiting w
-     WHERE d.clinic_id = %(clinic_id)s AND d.occurrence_id = w.id
+     WHERE d.clinic_id = %(clinic_id)s AND d.occurrence_id = ANY (ARRAY(SELECT id FROM waiting))
        AND d.state IN ('ready', 'leased')
     RETURNING d.id
 ), closed AS (
     UPDATE occurrence o
        SET state = 'done', reason = 'check_in', closed_at = %(received_at)s
-      FROM waiting w
-     WHERE o.clinic_id = %(clinic_id)s AND o.id = w.id
+     WHERE o.clinic_id = %(clinic_id)s AND o.id = ANY (ARRAY(SELECT id FROM waiting))
        AND o.state IN ('due', 'snoozed', 'missed') AND (SELECT count(*) FROM dropped) >= 0
     RETURNING o.id
 )
