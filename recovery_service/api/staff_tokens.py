@@ -41,7 +41,7 @@ def _begin(who: SignedIn, life: timedelta) -> TokenPair:
     now = request_time()
     actor = Actor(clinic_id=who.clinic_id, kind="staff", id=who.staff_id, request_id=request_id())
     with transaction(who.clinic_id) as session:
-        audit.record(session, actor, "signed_in", "staff_member", who.staff_id, now=now)
+        audit.record(session, actor, "staff_signed_in", "staff", who.staff_id, now=now)
         return issue_tokens(
             session, token_issuer(), who.clinic_id, now=now, ends=now + life, staff_id=who.staff_id
         )

@@ -10,6 +10,7 @@ from recovery_service.database import transaction
 from recovery_service.domain.access import Role
 from recovery_service.domain.tokens import MalformedTokenError, Token
 from recovery_service.errors import SessionExpired
+from recovery_service.services import audit
 from recovery_service.services.devices import device_seen, sign_out
 from recovery_service.services.tokens import TokenPair, refresh_tokens
 
@@ -48,9 +49,19 @@ def refresh(body: dict[str, str]) -> TokenPair:
 @blueprint.response(204)
 def delete() -> None:
     """Log out: the next request with these tokens is a 401, and nothing more is pushed."""
-    actor = current_actor()
+    actor, now = current_actor(), request_time()
     with transaction() as session:
-        sign_out(session, actor, now=request_time())
+        sign_out(session, actor, now=now)
+        patient_id = actor.id if actor.kind == "patient" else None
+        audit.record(
+            session,
+            actor,
+            f"{actor.kind}_signed_out",
+            actor.kind,
+            actor.id,
+            patient_id=patient_id,
+            now=now,
+        )
     log.info("signed_out")
 
 

@@ -27,7 +27,8 @@ AHEAD = timedelta(days=6)
 _DAY = timedelta(days=1)
 
 # Keys of what recurs begin with the local date, so a range of them is a range of the
-# unique index. Times and titles come from the revision that is live, or was the last.
+# unique index: asked for item by item, or the planner reads the whole clinic's day. Times
+# and titles come from the revision that is live, or was the last.
 AGENDA_ROWS = """
 WITH plan AS MATERIALIZED (
     SELECT s.id, s.kind, s.remind_via, s.anchor_date, s.time_zone, r.rule::text AS rule, i.title,
@@ -48,9 +49,13 @@ WITH plan AS MATERIALIZED (
 )
 SELECT plan.*, o.occ_key, o.local_date, o.due_at, o.expires_at, o.state, o.reason, a.next_at
   FROM plan
-  LEFT JOIN occurrence o
-    ON o.clinic_id = %(clinic_id)s AND o.lineage_id = plan.id
-   AND (o.occ_key = 'once' OR (o.occ_key >= %(from_key)s AND o.occ_key < %(until_key)s))
+  LEFT JOIN LATERAL (
+       SELECT * FROM occurrence
+        WHERE clinic_id = %(clinic_id)s AND lineage_id = plan.id AND occ_key = 'once'
+       UNION ALL
+       SELECT * FROM occurrence
+        WHERE clinic_id = %(clinic_id)s AND lineage_id = plan.id
+          AND occ_key >= %(from_key)s AND occ_key < %(until_key)s) o ON true
   LEFT JOIN LATERAL (
        SELECT max(next_at) AS next_at
          FROM occurrence_action

@@ -50,7 +50,9 @@ def test_staff_sign_in_and_call(app: Flask, clinic: ClinicWithStaff) -> None:
 def test_signing_in_is_in_the_audit_trail(app: Flask, clinic: ClinicWithStaff) -> None:
     sign_in(app, clinic.emails["surgeon"])
     with app.app_context(), transaction(clinic.id) as session:
-        event = session.scalars(select(AuditEvent).where(AuditEvent.action == "signed_in")).one()
+        event = session.scalars(
+            select(AuditEvent).where(AuditEvent.action == "staff_signed_in")
+        ).one()
     assert (event.actor_kind, event.actor_id) == ("staff", clinic.staff["surgeon"])
 
 

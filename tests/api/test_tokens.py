@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from recovery_service.api import tokens
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.domain.tokens import Token
-from recovery_service.models import Destination, Device
+from recovery_service.models import AuditEvent, Destination, Device
 from recovery_service.services.tokens import issue_tokens, revoke_families
 from tests.conftest import MONDAY
 from tests.factories import ClinicWithStaff, PatientAtHome, issuer, make_patient
@@ -168,7 +169,9 @@ def test_logging_out_ends_the_session_and_its_pushes(
             each.channel: each.retired_reason
             for each in session.query(Destination).filter_by(patient_id=patient.id)
         }
+        events = list(session.scalars(select(AuditEvent.action)))
     assert retired == {"inbox": None, "webpush": "signed_out"}
+    assert events == ["patient_signed_out"]
 
 
 def test_staff_log_out_as_well(app: Flask, clinic: ClinicWithStaff) -> None:
