@@ -1,0 +1,75 @@
+# What is done to this project, by name. `make` alone lists it.
+# A machine needs Python 3.11 or newer, make, and the way to a package index.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+INSTALLED_DEV := $(VENV)/installed-dev
+PROCESSES ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
+# The oldest server that the service takes; the suite itself runs on the newest.
+OLDEST := RECOVERY_TEST_POSTGRES=16
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
+	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check static walkthrough bench nightly format lock clean
+
+help: ## say what can be done
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+demo: $(INSTALLED) ## open a demo clinic; PORT chooses the port
+	@exec $(BIN)/recovery-service demo
+
+test: $(INSTALLED_DEV) ## run the whole suite, and its database part on PostgreSQL 16
+	$(PYTEST)
+	$(OLDEST) $(PYTEST) -m database
+
+check: static ## format, lint, types, import rules, and the suite with branch coverage
+	$(PYTEST) --cov --cov-report=term-missing:skip-covered
+	$(OLDEST) $(PYTEST) -m database
+
+static: $(INSTALLED_DEV) ## all of check that runs no test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+walkthrough: $(INSTALLED_DEV) ## do what a clinic does, and say each step
+	@$(BIN)/python -m tests.e2e.walkthrough
+
+bench: $(INSTALLED_DEV) ## measure; ONLY=name,name for some
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+nightly: $(INSTALLED_DEV) ## what takes too long for every change
+	RECOVERY_NIGHTLY=1 $(PYTEST)
+	RECOVERY_NIGHTLY=1 $(OLDEST) $(PYTEST)
+
+format: $(INSTALLED_DEV) ## put code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(INSTALLED_DEV) ## pin the newest releases that pyproject.toml allows
+	$(COMPILE) --extra build --output-file requirements.txt
+	$(COMPILE) --extra build --extra dev --constraint requirements.txt \
+		--output-file requirements-dev.txt
+
+clean: ## delete what was installed and what the tools left; the demo's data stays
+	rm -rf $(VENV) build dist htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): $(BIN)/python requirements.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
+	@touch $@
