@@ -28,8 +28,11 @@ def preferred_language(accept_language: str | None, *, locale: str | None = None
 
 
 def in_language(texts: Texts, language: str) -> str:
-    """Return the text in that language, or in the default one for a text without it."""
-    return texts.get(language) or texts[DEFAULT_LANGUAGE]
+    """Return the text in that language, else in the default one, else in the one there is.
+
+    Staff may write a text in a single language; that is better than none.
+    """
+    return texts.get(language) or texts.get(DEFAULT_LANGUAGE) or next(iter(texts.values()))
 
 
 def _ranges(header: str) -> Iterator[tuple[str, float]]:

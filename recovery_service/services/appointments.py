@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.identifiers import new_id
@@ -58,6 +58,19 @@ def move_follow_ups(session: Session, episode: Episode, *, now: datetime) -> Non
             row.window_to = anchor + timedelta(days=row.to_day)
             row.updated_at, row.version = now, row.version + 1
     session.flush()
+
+
+def cancel_unbooked(session: Session, episode: Episode, *, now: datetime) -> None:
+    """Ask nobody any longer to book for an episode that has ended; what is booked stays."""
+    session.execute(
+        update(Appointment)
+        .where(
+            Appointment.clinic_id == episode.clinic_id,
+            Appointment.episode_id == episode.id,
+            Appointment.state == "to_book",
+        )
+        .values(state="cancelled", updated_at=now, version=Appointment.version + 1)
+    )
 
 
 def _follow_up(

@@ -27,7 +27,8 @@ from recovery_service.errors import (
 )
 from recovery_service.models import Episode, Patient, Site
 from recovery_service.services import audit, templates
-from recovery_service.services.appointments import move_follow_ups
+from recovery_service.services.appointments import cancel_unbooked, move_follow_ups
+from recovery_service.services.devices import locked_patient
 from recovery_service.services.schedules import (
     end_schedules,
     hold_schedules,
@@ -53,6 +54,7 @@ def open_episode(
 
     Raises EpisodeAlreadyOpen, or InvalidField under ``pointer``.
     """
+    locked_patient(session, patient.clinic_id, patient.id)  # of two at once, one finds the other
     today = local_date(patient.time_zone, now)
     _require_dates(new.surgery_date, new.discharge_date, today, pointer)
     site = _site(session, actor, new.site, pointer)
@@ -224,6 +226,7 @@ def _end(session: Session, episode: Episode, *, reason: str, on: date, now: date
     _touch(episode, now=now)
     session.flush()
     end_schedules(session, episode, reason="episode_ended", now=now)
+    cancel_unbooked(session, episode, now=now)
 
 
 def _move_dates(episode: Episode, changes: Mapping[str, Any], *, today: date) -> None:

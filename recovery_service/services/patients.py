@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
@@ -195,15 +196,15 @@ def _add_external_ids(session: Session, patient: Patient, ids: Sequence[tuple[st
     if len(set(ids)) < len(ids):
         raise InvalidField("/external_ids", "The same id stands here twice.")
     for position, (system, value) in enumerate(ids):
-        known = session.get(PatientExternalId, (patient.clinic_id, system, value))
-        if known is not None:
-            raise ExternalIdKnown(system, position=position)
-        session.add(
-            PatientExternalId(
-                clinic_id=patient.clinic_id, system=system, value=value, patient_id=patient.id
-            )
+        # One statement: of two patients with one id at once, exactly one gets it.
+        stored = session.scalar(
+            insert(PatientExternalId)
+            .values(clinic_id=patient.clinic_id, system=system, value=value, patient_id=patient.id)
+            .on_conflict_do_nothing()
+            .returning(PatientExternalId.patient_id)
         )
-    session.flush()
+        if stored is None:
+            raise ExternalIdKnown(system, position=position)
 
 
 def _require_staff(session: Session, clinic_id: UUID, staff_ids: Sequence[UUID]) -> None:

@@ -37,3 +37,7 @@ def test_the_header_ranks_and_the_locale_stands_in(
 def test_a_text_without_the_language_is_in_the_default_one() -> None:
     assert in_language({"en": "Walk", "tr": "Yürüyüş"}, "tr") == "Yürüyüş"
     assert in_language({"en": "Walk"}, "tr") == "Walk"
+
+
+def test_a_text_in_one_language_only_is_better_than_none() -> None:
+    assert in_language({"tr": "Yürüyüş"}, "en") == "Yürüyüş"
