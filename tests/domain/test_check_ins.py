@@ -36,8 +36,8 @@ class Told:
 
 def told(number: int, *, day: date = DAY, hour: float = 0, **more: Any) -> Told:
     at = NOW + hour * HOUR
-    return Told(**{"id": UUID(int=number), "local_date": day, "recorded_at": at,
-                   "received_at": at} | more)  # fmt: skip
+    values: dict[str, Any] = {"recorded_at": at, "received_at": at} | more
+    return Told(id=UUID(int=number), local_date=day, **values)
 
 
 def new(day: date, recorded_at: datetime, zone: str = "Europe/London") -> NewCheckIn:
