@@ -1,25 +1,25 @@
 """Real worker processes, a push provider outside of them, and a database of their own."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psycopg
 import pytest
 
 from recovery_service.clock import ManualClock, SystemClock
 from recovery_service.embedded_postgres import EmbeddedPostgres
+from tests.chaos.crowd import Crowd, make_crowd
 from tests.conftest import environ_for, running_app, settings_for
 from tests.factories import make_clinic
-from tests.chaos.crowd import Crowd, make_crowd
 from tests.fakes.push_provider import PushProvider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +38,58 @@ def eventually(holds: Callable[[], Any], what: str, *, within: float = 60.0) -> 
         time.sleep(0.05)
 
 
+class Nursery:
+    """Where workers are forked: their real parent, which answers by lines."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.nursery"],
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def ask(self, **command: Any) -> Any:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(json.dumps(command) + "\n")
+        stdin.flush()
+        return json.loads(stdout.readline())
+
+    def close(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._process.wait()
+
+
+@dataclass
+class Worker:
+    """One worker process."""
+
+    nursery: Nursery
+    pid: int
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it as a power cut would, and wait until it is gone."""
+        self.send(signal.SIGKILL)
+        assert self.ended() == -signal.SIGKILL
+
+    def ended(self) -> int:
+        """Wait until it is gone and return its exit code."""
+        eventually(self._code_or_none, "the worker ends")
+        return self._code_or_none()[0]
+
+    def _code_or_none(self) -> tuple[int, ...]:
+        code = self.nursery.ask(ended=self.pid)
+        return () if code is None else (code,)
+
+
 @dataclass
 class Ward:
     """A database with its workers, which come and go, and the provider, which counts."""
@@ -45,20 +97,16 @@ class Ward:
     environ: dict[str, str]
     provider: PushProvider
     dsn: str
-    log: IO[str] | None = None
-    workers: list["subprocess.Popen[str]"] = field(default_factory=list)
+    nursery: Nursery
+    log: Path | None = None
+    workers: list[Worker] = field(default_factory=list)
 
-    def start(self, **changes: str) -> "subprocess.Popen[str]":
+    def start(self, **changes: str) -> Worker:
         """Start one worker; it takes a moment until it works."""
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.worker"],
-            cwd=ROOT,
-            env={**os.environ, **self.environ, **changes},
-            text=True,
-            stderr=self.log,
-        )
-        self.workers.append(worker)
-        return worker
+        log = None if self.log is None else str(self.log)
+        pid = self.nursery.ask(environ={**self.environ, **changes}, log=log)
+        self.workers.append(Worker(self.nursery, pid))
+        return self.workers[-1]
 
     def read(self, statement: str, *values: Any) -> list[Any]:
         """Read rows in the eyes of the loop, from outside of it."""
@@ -72,10 +120,15 @@ class Ward:
     def end(self) -> None:
         """Leave no process behind."""
         for worker in self.workers:
-            with suppress(ProcessLookupError):
-                worker.send_signal(signal.SIGCONT)
+            if self.nursery.ask(ended=worker.pid) is None:
                 worker.kill()
-            worker.wait()
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
 
 
 def driver_url(postgres: EmbeddedPostgres, database: str) -> str:
@@ -90,7 +143,9 @@ def provider() -> Iterator[PushProvider]:
 
 
 @pytest.fixture
-def ward(postgres: EmbeddedPostgres, own_database: str, provider: PushProvider) -> Iterator[Ward]:
+def ward(
+    postgres: EmbeddedPostgres, own_database: str, provider: PushProvider, nursery: Nursery
+) -> Iterator[Ward]:
     environ = environ_for(
         postgres,
         own_database,
@@ -99,7 +154,7 @@ def ward(postgres: EmbeddedPostgres, own_database: str, provider: PushProvider) 
         RECOVERY_HEARTBEAT_SECONDS="0.25",
         RECOVERY_LOG_LEVEL="ERROR",
     )
-    ward = Ward(environ, provider, driver_url(postgres, own_database))
+    ward = Ward(environ, provider, driver_url(postgres, own_database), nursery)
     try:
         yield ward
     finally:

@@ -1,6 +1,7 @@
 """The database gone: a worker waits, says it once, goes on, and loses nothing."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,20 +40,20 @@ def test_a_worker_outlives_its_database(
     """
     crowd = crowd_of(60)
     ward.provider.behave(delay=0.5)
-    with (tmp_path / "worker.log").open("w+") as ward.log:
-        worker = ward.start(RECOVERY_LOG_LEVEL="WARNING", RECOVERY_LEASE_SECONDS="60")
-        eventually(lambda: len(arrivals(ward)) >= 20, "reminders go out")
-        postgres.stop("immediate")
-        eventually(lambda: said(ward, "database_gone"), "the worker noticed")
-        postgres.start()
-        wait_until_settled(ward)
-        assert_balanced(ward, crowd)
-        assert set(arrivals(ward).values()) == {1}, "what was on its way is not sent again"
-        worker.terminate()
-        assert worker.wait(30) == 0
-        assert len(said(ward, "database_gone")) == 1
-        assert len(said(ward, "database_back")) == 1
-        assert said(ward, "tick_failed") == []
+    ward.log = tmp_path / "worker.log"
+    worker = ward.start(RECOVERY_LOG_LEVEL="WARNING", RECOVERY_LEASE_SECONDS="60")
+    eventually(lambda: len(arrivals(ward)) >= 20, "reminders go out")
+    postgres.stop("immediate")
+    eventually(lambda: said(ward, "database_gone"), "the worker noticed")
+    postgres.start()
+    wait_until_settled(ward)
+    assert_balanced(ward, crowd)
+    assert set(arrivals(ward).values()) == {1}, "what was on its way is not sent again"
+    worker.send(signal.SIGTERM)
+    assert worker.ended() == 0
+    assert len(said(ward, "database_gone")) == 1
+    assert len(said(ward, "database_back")) == 1
+    assert said(ward, "tick_failed") == []
 
 
 def test_a_worker_that_starts_first_waits_for_its_database(
@@ -60,16 +61,16 @@ def test_a_worker_that_starts_first_waits_for_its_database(
 ) -> None:
     crowd = crowd_of(5)
     postgres.stop("fast")
-    with (tmp_path / "worker.log").open("w+") as ward.log:
-        ward.start(RECOVERY_LOG_LEVEL="WARNING")
-        eventually(lambda: said(ward, "database_gone"), "the worker waits")
-        postgres.start()
-        wait_until_settled(ward)
-        assert_balanced(ward, crowd)
+    ward.log = tmp_path / "worker.log"
+    ward.start(RECOVERY_LOG_LEVEL="WARNING")
+    eventually(lambda: said(ward, "database_gone"), "the worker waits")
+    postgres.start()
+    wait_until_settled(ward)
+    assert_balanced(ward, crowd)
 
 
 def said(ward: Ward, event: str) -> list[str]:
     """Return the worker's lines of one event."""
     assert ward.log is not None
-    lines = Path(ward.log.name).read_text().splitlines()
+    lines = (ward.log.read_text() if ward.log.exists() else "").splitlines()
     return [line for line in lines if line[:1] == "{" and json.loads(line)["event"] == event]

@@ -20,12 +20,11 @@ def test_a_killed_worker_falls_silent_and_one_that_ends_says_so(ward: Ward) -> N
     """
     killed, ended = ward.start(), ward.start()
     eventually(lambda: ward.count(BEATS) == 2, "both workers live")
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    killed.kill()
     eventually(lambda: ward.count(SILENT) == 1, "the dead worker is seen", within=5)
     assert ward.count(BEATS) == 1, "the other lives on"
 
-    ended.terminate()
-    assert ended.wait(30) == 0
+    ended.send(signal.SIGTERM)
+    assert ended.ended() == 0
     assert ward.count(STOPPED) == 1
     assert ward.count(SILENT) == 1, "one that ended on purpose is not taken for dead"

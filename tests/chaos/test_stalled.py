@@ -24,7 +24,7 @@ def test_a_stalled_sender_changes_nothing_once_its_lease_is_lost(
     ward.provider.behave(status=503, retry_after=0, delay=1, times=10)
     sleeper = ward.start()
     eventually(lambda: len(ward.provider.received()) == 10, "the first worker is sending")
-    sleeper.send_signal(signal.SIGSTOP)
+    sleeper.send(signal.SIGSTOP)
     eventually(lambda: ward.count(LEASED) == 0, "its lease runs out")
 
     ward.start()
@@ -32,10 +32,10 @@ def test_a_stalled_sender_changes_nothing_once_its_lease_is_lost(
     settled = ward.read(ATTEMPTS)
     assert settled == [(2, 2, ["sent"])]
 
-    sleeper.send_signal(signal.SIGCONT)
+    sleeper.send(signal.SIGCONT)
     eventually(lambda: ward.count(BEATING) == 2, "the sleeper is awake again")
-    sleeper.terminate()
-    assert sleeper.wait(30) == 0, "it finished what it had in hand"
+    sleeper.send(signal.SIGTERM)
+    assert sleeper.ended() == 0, "it finished what it had in hand"
     assert ward.read(ATTEMPTS) == settled
     assert set(arrivals(ward).values()) == {1}
     assert len(arrivals(ward)) == crowd.size

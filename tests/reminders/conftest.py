@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import text
@@ -15,14 +16,15 @@ from sqlalchemy.orm import Session
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.domain.keys import Keys
+from recovery_service.domain.recurrence import Rule
 from recovery_service.embedded_postgres import EmbeddedPostgres
-from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.dispatch import Counts, Sender
 from recovery_service.reminders.loop import tick_once
 from recovery_service.reminders.work import Transaction
-from tests.conftest import MONDAY, SECRET, running_app, settings_for
-from tests.factories import ClinicWithStaff, make_clinic
+from tests.conftest import MONDAY, SECRET, copied_database, running_app, settings_for
+from tests.factories import ClinicWithStaff, PatientAtHome, make_clinic, make_patient
 from tests.reminders.memory_channel import MemoryChannel
+from tests.reminders.plans import schedule
 
 LEASE = timedelta(seconds=60)
 
@@ -45,7 +47,7 @@ class Bench:
     web: Flask
     transaction: Transaction
     clock: ManualClock
-    channels: dict[str, Channel] = field(default_factory=dict)
+    channels: dict[str, Any] = field(default_factory=dict)
     batch: int = 500
 
     @property
@@ -73,6 +75,24 @@ class Bench:
     def clinic(self) -> ClinicWithStaff:
         with self.web.app_context():
             return make_clinic(now=self.clock())
+
+    def patient(self, clinic: ClinicWithStaff, **changes: Any) -> PatientAtHome:
+        with self.web.app_context():
+            return make_patient(clinic, now=self.clock(), **changes)
+
+    def plan(self, patient: PatientAtHome, its_rule: Rule, **changes: Any) -> UUID:
+        """Let one item of a plan speak next at or after this moment; return its lineage."""
+        with self.at_the_clinic(patient.clinic_id) as session:
+            return schedule(session, patient, its_rule, now=self.clock(), **changes)
+
+    def change(self, clinic_id: UUID, statement: str, **values: Any) -> None:
+        """Run one statement of the web."""
+        with self.at_the_clinic(clinic_id) as session:
+            session.execute(text(statement), values)
+
+    def later(self, **by: float) -> None:
+        """Let time pass."""
+        self.clock.advance(timedelta(**by))
 
     def rows(self, statement: str, **values: Any) -> list[Any]:
         """Read what is stored, in the eyes of the loop."""
@@ -104,15 +124,27 @@ class Bench:
             yield session
 
 
-@pytest.fixture
-def bench(postgres: EmbeddedPostgres, own_database: str) -> Iterator[Bench]:
-    """Return a worker on an empty database: Monday 2 March 2026, 09:00 UTC."""
+@pytest.fixture(scope="session")
+def loop_database(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
+    """Return a database for the loop's tests of this process; each begins with it empty."""
+    with copied_database(postgres, template) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def laid_out(postgres: EmbeddedPostgres, loop_database: str) -> Iterator[Bench]:
     clock = ManualClock(MONDAY)
-    settings = settings_for(postgres, own_database)
+    settings = settings_for(postgres, loop_database)
     with running_app(settings, clock) as web, running_app(settings, clock, worker=True) as worker:
-        channels: dict[str, Channel] = {
-            "webpush": MemoryChannel("webpush"),
-            "inbox": MemoryChannel("inbox"),
-            "email": MemoryChannel("email"),
-        }
-        yield Bench(web, working_in(worker), clock, channels)
+        yield Bench(web, working_in(worker), clock)
+
+
+@pytest.fixture
+def bench(laid_out: Bench, postgres: EmbeddedPostgres, loop_database: str) -> Bench:
+    """Return a worker on an empty database: Monday 2 March 2026, 09:00 UTC."""
+    url = postgres.url(loop_database, "recovery_migrator").replace("+psycopg", "", 1)
+    with psycopg.connect(url) as owner:
+        owner.execute("TRUNCATE clinic, worker_heartbeat CASCADE")
+    laid_out.clock.set(MONDAY)
+    laid_out.channels = {name: MemoryChannel(name) for name in ("webpush", "inbox", "email")}
+    return laid_out
