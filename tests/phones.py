@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from flask import Flask
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from recovery_service.database import transaction
@@ -106,3 +107,14 @@ def pointers(answer: TestResponse) -> set[str]:
     """Return which fields a problem names."""
     problem = answer.get_json(force=True)
     return {each["pointer"] for each in problem.get("errors", [])}
+
+
+def enrol(app: Flask, body: dict[str, Any]) -> TestResponse:
+    """Send an enrolment."""
+    return Phone(app).call("POST", "/enrolments", body)
+
+
+def rows(app: Flask, patient: PatientAtHome, model: Any) -> list[Any]:
+    """Return all rows of a table that are the patient's."""
+    with app.app_context(), transaction(patient.clinic_id) as session:
+        return list(session.scalars(select(model).where(model.patient_id == patient.id)))

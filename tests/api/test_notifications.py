@@ -1,8 +1,8 @@
 """The inbox and the receipts.
 
 Defects planted, each seen red here: the receipt's owner not asked for; `coalesce`
-turned around (the last word won); `least` left out (a phone's clock ran ahead); the
-delivery's number in the cursor; `state = 'sent'` left out; the order without `id`.
+turned around (the last word won); `least` left out (a phone's clock ran ahead);
+`state = 'sent'` left out; the order of what was sent at one instant turned around.
 """
 
 from datetime import datetime, timedelta
