@@ -15,6 +15,7 @@ from recovery_service.domain.access import CARE
 from recovery_service.domain.attention import is_warning_sign, needs_a_look
 from recovery_service.extensions import parts
 from recovery_service.models import CheckIn, PlanItem
+from recovery_service.services.agenda import AgendaEntry
 from recovery_service.services.patient_page import PatientPage, read_patient_page
 from recovery_service.services.plans import RevisionView
 from recovery_service.services.progress import Series
@@ -56,7 +57,16 @@ def show_patient(patient_id: UUID, status: int = 200, *, problem: str | None = N
         draft=_by_phase(shown.plan.draft) if shown.plan and shown.plan.draft else None,
         told=[(one, *_answers(one)) for one in shown.check_ins],
         weeks=_weeks(shown),
+        today=_today(shown.today),
     )
+
+
+def _today(agenda: Sequence[AgendaEntry]) -> list[tuple[str, list[AgendaEntry]]]:
+    """Return the day by item, in the order in which each begins."""
+    found: dict[str, list[AgendaEntry]] = {}
+    for entry in agenda:
+        found.setdefault(entry.title, []).append(entry)
+    return list(found.items())
 
 
 def _rows(series: Sequence[Series]) -> list[tuple[date, list[float | None]]]:

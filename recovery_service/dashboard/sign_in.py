@@ -20,7 +20,7 @@ from recovery_service.auth.browser import (
 from recovery_service.auth.sign_in import SignedIn, sign_in
 from recovery_service.dashboard.pages import page, pages
 from recovery_service.database import transaction
-from recovery_service.domain.access import STAFF
+from recovery_service.domain.access import STAFF, Actor
 from recovery_service.domain.tokens import Token
 from recovery_service.errors import (
     NotAllowed,
@@ -30,6 +30,7 @@ from recovery_service.errors import (
     Unauthenticated,
 )
 from recovery_service.extensions import parts
+from recovery_service.logs import request_id
 from recovery_service.services import audit
 from recovery_service.services.sessions import NewSession, close_session, open_session
 
@@ -108,6 +109,10 @@ def _enter(found: SignedIn) -> AnyResponse:
             ),
             now=now,
         )
+        actor = Actor(
+            clinic_id=found.clinic_id, kind="staff", id=found.staff_id, request_id=request_id()
+        )
+        audit.record(session, actor, "staff_signed_in", "staff", found.staff_id, now=now)
     log.info("staff_signed_in", staff_id=found.staff_id)
     answer = redirect(local_path(request.form.get("next")), 303)
     remember(answer, token)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
@@ -155,7 +156,7 @@ def _newest(
 ) -> list[tuple[OwnTemplate, PlanTemplateVersion]]:
     wanted = (
         _versions()
-        .distinct(OwnTemplate.code)
+        .ext(distinct_on(OwnTemplate.code))
         .order_by(OwnTemplate.code, PlanTemplateVersion.number.desc())
     )
     if code is not None:
