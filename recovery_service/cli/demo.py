@@ -14,15 +14,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from config.settings import Settings
-from recovery_service.app import MIGRATOR_ROLE
 from recovery_service.cli.demo_folder import DemoFolder, Secrets, write_private
+from recovery_service.cli.ports import require_free
 from recovery_service.cli.refusals import Refusal
 from recovery_service.cli.supervisor import Service, Supervisor
-from recovery_service.cli.web import require_free
 from recovery_service.clock import SystemClock
-from recovery_service.database import role_url
 from recovery_service.embedded_postgres import EmbeddedPostgres
-from recovery_service.migrations import upgrade
 
 DATABASE = "recovery"
 _START_SECONDS = 60.0
@@ -68,13 +65,9 @@ def _run(
         _begin(console, place, postgres, settings)
     else:
         _migrate(settings)
-    from recovery_service.cli.demo_credentials import credentials
-
-    known = credentials(settings, place)
-    write_private(place.credentials, known)
     services = [Service("web", ["web"]), Service("worker", ["worker"])]
     supervisor = Supervisor(services, environ, lambda text: console.print(text, style="yellow"))
-    supervisor.run(lambda go_on: _welcome(console, known, place, port, go_on))
+    supervisor.run(lambda go_on: _open_doors(console, settings, place, go_on))
 
 
 def environ_of(secrets: Secrets, postgres: EmbeddedPostgres, port: int) -> dict[str, str]:
@@ -117,30 +110,35 @@ def _begin(
 
 
 def _migrate(settings: Settings) -> None:
-    upgrade(role_url(settings.migrator_database_url, MIGRATOR_ROLE))
+    from recovery_service.migrations import upgrade
+
+    upgrade(settings.migrator_database_url)
 
 
-def _welcome(
-    console: Console,
-    known: Mapping[str, Any],
-    place: DemoFolder,
-    port: int,
-    go_on: Callable[[], bool],
+def _open_doors(
+    console: Console, settings: Settings, place: DemoFolder, go_on: Callable[[], bool]
 ) -> None:
-    """Say where to go, once the web server answers."""
+    """Write the sign-ins while the services start, and say where to go once they answer."""
+    from recovery_service.cli.demo_credentials import credentials
+
+    known = credentials(settings, place)
+    write_private(place.credentials, known)
     deadline = time.monotonic() + _START_SECONDS
-    while not _answers(port):
+    while not _answers(settings.port):
         if not go_on() or time.monotonic() > deadline:
             return
         time.sleep(_ASK_AGAIN_SECONDS)
+    _welcome(console, known, place)
+
+
+def _welcome(console: Console, known: Mapping[str, Any], place: DemoFolder) -> None:
     console.print(f"\n[bold]{known['clinic']}[/bold] is open.")
     console.print(f"  Dashboard      {known['base_url']}/")
     console.print(f"  API reference  {known['base_url']}/docs/api")
     for member in known["staff"]:
-        console.print(
-            f"  Sign in        {member['email']}  {member['password']}  ({member['role']})"
-        )
-    console.print(f"  Patients' codes and one-time code seeds: {place.credentials}")
+        signs_in = f"{member['email']}  {member['password']}  ({member['role']})"
+        console.print(f"  Sign in        {signs_in}", highlight=False)
+    console.print(f"  Patients' codes and seeds of one-time codes: {place.credentials}")
     console.print("Ctrl-C stops everything.")
 
 

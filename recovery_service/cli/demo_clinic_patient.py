@@ -24,10 +24,8 @@ from recovery_service.services.addresses import NewAddress, replace_addresses
 from recovery_service.services.agenda import agenda
 from recovery_service.services.check_ins import Reporter, record_check_in
 from recovery_service.services.devices import NewDevice
-from recovery_service.services.episodes import hold_episode, open_episode
 from recovery_service.services.occurrences import act
 from recovery_service.services.patients import NewPatient, register_patient
-from recovery_service.services.profile import ProfileChange, change_profile
 from recovery_service.services.publishing import Publication, publish
 from recovery_service.services.redemption import NewEnrolment, redeem_code
 from recovery_service.services.schedules import items_of
@@ -222,64 +220,6 @@ class DemoPatient:
             device_id=None if by_staff else self._device_id,
         )
         record_check_in(one_trip, self._open, catalogue, reporter, new, now=now)
-
-    def prefer_times(self, now: datetime, **kinds: dict[str, str]) -> None:
-        """Choose times of reminders by kind."""
-        self._change(ProfileChange(preferences={"reminder_times": kinds}), now)
-
-    def quiet_hours(self, now: datetime, **window: str) -> None:
-        """Choose when nothing is to be heard."""
-        self._change(ProfileChange(preferences={"quiet_hours": window}), now)
-
-    def walk_longer(self, now: datetime, minutes: int) -> None:
-        """Change one item of the running plan, as a physiotherapist does after a call."""
-        with self._open() as session:
-            draft = plans.draft_of(session, self._physiotherapist, self._episode(session), now=now)
-            for item in items_of(session, draft):
-                if item.kind == "walking":
-                    dose = {**item.dose, "minutes": minutes}
-                    plan_edits.change_item(session, draft, item.lineage_id, {"dose": dose}, now=now)
-        self._make_live(now)
-
-    def travel(self, now: datetime, zone: str) -> None:
-        """Move to another zone and say so."""
-        self._zone = zone
-        self._change(ProfileChange(time_zone=zone), now)
-
-    def _change(self, change: ProfileChange, now: datetime) -> None:
-        with self._open() as session:
-            change_profile(session, self._phone, self._patient_id, change, now=now)
-
-    def hold(self, now: datetime, reason: str) -> None:
-        """Stop plan and reminders, as a surgeon."""
-        with self._open() as session:
-            hold_episode(
-                session,
-                self._floor.staff["surgeon"],
-                self._episode(session),
-                self._patient(session),
-                reason=reason,
-                held_from=None,
-                now=now,
-            )
-
-    def operate_again(self, now: datetime) -> None:
-        """Open the episode of a second operation, which ends the first, and plan it anew."""
-        today = now.date()
-        again = self._operation(
-            surgery_date=today - DAY, discharge_date=today, supersedes=self._episode_id
-        )
-        with self._open() as session:
-            made = open_episode(
-                session,
-                self._floor.staff["surgeon"],
-                self._floor.content,
-                self._patient(session),
-                again,
-                now=now,
-            )
-            self._episode_id, self._surgery = made.id, today - DAY
-        self.publish(now)
 
     def _open(self) -> Any:
         return transaction(self._floor.clinic_id)

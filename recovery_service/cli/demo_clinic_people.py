@@ -107,7 +107,10 @@ STORIES = (
         baseline={"nrs_back": 6, "nrs_leg": 7, "psfs": 3},
         moments=(
             Moment(day=2, what="prefer_times", told={"walking": {"evening": "17:00"}}),
+            Moment(day=4, what="book", told={"kind": "wound_check", "day": 11}),
             Moment(day=7, what="walk_longer", told={"minutes": 15}),
+            Moment(day=11, what="attend", told={"kind": "wound_check"}),
+            Moment(day=12, what="book", told={"kind": "surgeon_1", "day": 15}),
         ),
     ),
     Story(
@@ -214,6 +217,13 @@ STORIES = (
         limb=((0, 3), (30, 1)),
         diligence=0.9,
         baseline={"nrs_back": 6, "nrs_leg": 7},
+        moments=(
+            Moment(day=3, what="book", told={"kind": "wound_check", "day": 10}),
+            Moment(day=3, what="book", told={"kind": "surgeon_1", "day": 14}),
+            Moment(day=10, what="attend", told={"kind": "wound_check"}),
+            Moment(day=14, what="attend", told={"kind": "surgeon_1"}),
+            Moment(day=20, what="book", told={"kind": "surgeon_2", "day": 44}),
+        ),
     ),
     Story(
         name="Emine Koç",

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from recovery_service.cli.demo_clinic_patient import DAY, DemoPatient, Floor
+from recovery_service.cli.demo_clinic_moments import EventfulPatient
+from recovery_service.cli.demo_clinic_patient import DAY, Floor
 from recovery_service.cli.demo_clinic_people import Moment, Story
 from recovery_service.domain.local_time import local_date
 
@@ -34,7 +35,7 @@ class Recovery:
         self._place = place
         self._today = today
         self._discharged = local_date(story.site, today) - story.day * DAY
-        self._patient = DemoPatient(floor, story, discharged=self._discharged)
+        self._patient = EventfulPatient(floor, story, discharged=self._discharged)
 
     def events(self) -> Iterator[Event]:
         """Yield all that happens, in any order; some of it may lie ahead today."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from recovery_service.cli.refusals import Refusal
-from recovery_service.reminders.channels.vapid import new_private_key
 
 _OWNER_ONLY = 0o600
 
@@ -28,6 +27,8 @@ class Secrets:
     @classmethod
     def drawn(cls) -> "Secrets":
         """Return fresh ones."""
+        from recovery_service.reminders.channels.vapid import new_private_key
+
         return cls(secret_key=secrets.token_urlsafe(48), vapid_private_key=new_private_key())
 
 

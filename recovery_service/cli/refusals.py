@@ -1,15 +1,6 @@
 """What a command says instead of a traceback, and with which exit status."""
 
 import click
-import psycopg
-from alembic.util import CommandError
-from sqlalchemy import exc
-
-from config.settings import SettingsError
-from recovery_service.database import UnfitDatabaseError
-from recovery_service.domain.content_fields import ContentError
-from recovery_service.embedded_postgres import EmbeddedPostgresError
-from recovery_service.errors import Invalid, RecoveryError
 
 MISCONFIGURED = 2
 
@@ -20,19 +11,6 @@ class Refusal(click.ClickException):
     exit_code = MISCONFIGURED
 
 
-# What an operator can put right. Anything else is a fault of ours and keeps its traceback.
-_EXPECTED = (
-    SettingsError,
-    ContentError,
-    UnfitDatabaseError,
-    EmbeddedPostgresError,
-    CommandError,
-    RecoveryError,
-    exc.OperationalError,
-    psycopg.OperationalError,
-)
-
-
 class Commands(click.Group):
     """A group whose commands end in one clear line where the surroundings are at fault."""
 
@@ -40,15 +18,34 @@ class Commands(click.Group):
         """Run a command; raises Refusal for what an operator can put right."""
         try:
             return super().invoke(ctx)
-        except _EXPECTED as error:
-            raise Refusal(explain(error)) from error
+        except Exception as error:
+            told = explain(error)
+            if told is None:
+                raise
+            raise Refusal(told) from error
 
 
-def explain(error: BaseException) -> str:
-    """Return what to tell the operator; the driver's text never repeats a password."""
-    cause = getattr(error, "orig", None) or error
+def explain(error: Exception) -> str | None:
+    """Return what to tell the operator, None for what is a fault of ours.
+
+    Loaded only now: nobody who is well needs these. The driver's text repeats no password.
+    """
+    import psycopg
+    from alembic.util import CommandError
+    from sqlalchemy import exc
+
+    from config.settings import SettingsError
+    from recovery_service.database import UnfitDatabaseError
+    from recovery_service.domain.content_fields import ContentError
+    from recovery_service.embedded_postgres import EmbeddedPostgresError
+    from recovery_service.errors import Invalid, RecoveryError
+
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
     if isinstance(cause, psycopg.OperationalError):
         return f"the database cannot be reached: {str(cause).strip().splitlines()[0]}"
     if isinstance(error, Invalid):
         return "; ".join(f"{each.pointer.lstrip('/')}: {each.message}" for each in error.errors)
-    return str(error)
+    settled = (SettingsError, ContentError, UnfitDatabaseError, EmbeddedPostgresError)
+    if isinstance(error, (*settled, CommandError, RecoveryError)):
+        return str(error)
+    return None

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 from typing import Any
 
 import click
@@ -14,7 +13,7 @@ from config.settings import Settings
 from recovery_service.cli.applications import application, settings_here
 from recovery_service.cli.fitness import require_ready
 from recovery_service.cli.orphans import end_with_parent, until_orphaned
-from recovery_service.cli.refusals import Refusal
+from recovery_service.cli.ports import require_free
 from recovery_service.extensions import db
 
 TARGET = "recovery_service.wsgi:app"
@@ -59,32 +58,6 @@ def server(settings: Settings) -> MPServer:
         log_level=LogLevels.error,
         log_dictconfig=_LOGS,
     )
-
-
-def require_free(host: str, port: int) -> None:
-    """Refuse a port on which somebody listens already.
-
-    The server itself would join in without a word: it binds with SO_REUSEPORT, and the
-    two would take turns in answering.
-    """
-    for family, kind, protocol, _, address in _addresses(host, port):
-        with socket.socket(family, kind, protocol) as probe:
-            # Connections of a predecessor that are still winding up are nobody listening.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(address)
-            except OSError as error:
-                raise Refusal(
-                    f"cannot listen on {host} port {port}: {error.strerror or error};"
-                    " choose another with RECOVERY_PORT, or stop what is listening there"
-                ) from error
-
-
-def _addresses(host: str, port: int) -> list[Any]:
-    try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise Refusal(f"RECOVERY_HOST: {host} is no address of this machine") from error
 
 
 def load_application() -> Any:
