@@ -104,7 +104,9 @@ def _go_on(
         plan = rescheduling.replan(
             rule, anchor, course.zone, gate=course.gate, now=course.now, already=already
         )
-        kept = tuple(each for each in owed if each.occ_key not in already | {"once"})
+        kept = tuple(each for each in owed if each.occ_key not in already)
+        if any(each.occ_key == "once" for each in kept):  # today's: it does not wait for tomorrow
+            return rescheduling.Replanned(None, keep=kept)
         return plan._replace(keep=kept)
     return rescheduling.replan(
         rule,
