@@ -1,0 +1,181 @@
+"""Everything that the service refuses, as one tree.
+
+::
+
+    RecoveryError                    internal_error
+    ├── NotFound                     not_found
+    │   └── NoSuchObject             no_such_object
+    ├── Conflict                     conflict
+    │   ├── ClientIdReused           client_id_reused
+    │   ├── EpisodeAlreadyOpen       episode_already_open
+    │   ├── EpisodeEnded             episode_ended
+    │   ├── EpisodeOnHold            episode_on_hold
+    │   ├── EpisodeNotOnHold         episode_not_on_hold
+    │   ├── ExternalIdKnown          external_id_known
+    │   ├── EmailTaken               email_taken
+    │   ├── LastAdmin                last_admin
+    │   ├── AppointmentSettled       appointment_settled
+    │   ├── PlanEnded                plan_ended
+    │   ├── DraftMissing             draft_missing
+    │   ├── DraftExists              draft_exists
+    │   ├── NothingToPublish         nothing_to_publish
+    │   ├── NothingToReopen          nothing_to_reopen
+    │   ├── OccurrenceTooOld         occurrence_too_old
+    │   ├── EnrolmentCodeUsed        enrolment_code_used
+    │   ├── EnrolmentCodeExpired     enrolment_code_expired
+    │   ├── DeviceIdTaken            device_id_taken
+    │   ├── TooManyDevices           too_many_devices
+    │   └── EnrolmentCodeLocked      enrolment_code_locked
+    ├── Invalid                      invalid
+    │   ├── InvalidField             invalid_field
+    │   ├── InvalidCursor            invalid_cursor
+    │   ├── SurgeryDateNeeded        surgery_date_needed
+    │   └── EnrolmentCodeInvalid     enrolment_code_invalid
+    ├── PreconditionFailed           precondition_failed
+    │   └── RevisionStale            revision_stale
+    ├── PreconditionRequired         precondition_required
+    │   └── RevisionMissing          revision_missing
+    ├── Unauthenticated              not_authenticated
+    │   ├── SessionExpired           session_expired
+    │   ├── AccessEnded              access_ended
+    │   ├── SignInFailed             sign_in_failed
+    │   └── SecondFactorNeeded       second_factor_needed
+    ├── Forbidden                    forbidden
+    │   └── NotAllowed               not_allowed
+    ├── TooManyRequests              too_many_requests
+    ├── TooLarge                     too_large
+    ├── Malformed                    malformed
+    │   └── MalformedJson            malformed_json
+    ├── UnsupportedMediaType         unsupported_media_type
+    ├── MethodNotAllowed             method_not_allowed
+    └── Unavailable                  unavailable
+
+Every class has a stable ``code`` and keeps its facts as attributes; which HTTP
+status a family gets is decided at the edge, in ``http_errors``. The first line
+of a docstring is the meaning that clients and the API reference show. Texts
+given to an error reach clients: they name fields and reasons, never values.
+"""
+
+from collections.abc import Iterator
+
+from recovery_service.errors.access import (
+    AccessEnded,
+    Forbidden,
+    NotAllowed,
+    SecondFactorNeeded,
+    SessionExpired,
+    SignInFailed,
+    TooManyRequests,
+    Unauthenticated,
+)
+from recovery_service.errors.base import (
+    FieldError,
+    RecoveryError,
+)
+from recovery_service.errors.conflicts import (
+    AppointmentSettled,
+    ClientIdReused,
+    Conflict,
+    DeviceIdTaken,
+    DraftExists,
+    DraftMissing,
+    EmailTaken,
+    EnrolmentCodeExpired,
+    EnrolmentCodeLocked,
+    EnrolmentCodeUsed,
+    EpisodeAlreadyOpen,
+    EpisodeEnded,
+    EpisodeNotOnHold,
+    EpisodeOnHold,
+    ExternalIdKnown,
+    LastAdmin,
+    NothingToPublish,
+    NothingToReopen,
+    OccurrenceTooOld,
+    PlanEnded,
+    TooManyDevices,
+)
+from recovery_service.errors.invalid import (
+    EnrolmentCodeInvalid,
+    Invalid,
+    InvalidCursor,
+    InvalidField,
+    Malformed,
+    MalformedJson,
+    SurgeryDateNeeded,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from recovery_service.errors.requests import (
+    MethodNotAllowed,
+    NoSuchObject,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    RevisionMissing,
+    RevisionStale,
+    Unavailable,
+)
+
+__all__ = [
+    "AccessEnded",
+    "AppointmentSettled",
+    "ClientIdReused",
+    "Conflict",
+    "DeviceIdTaken",
+    "DraftExists",
+    "DraftMissing",
+    "EmailTaken",
+    "EnrolmentCodeExpired",
+    "EnrolmentCodeInvalid",
+    "EnrolmentCodeLocked",
+    "EnrolmentCodeUsed",
+    "EpisodeAlreadyOpen",
+    "EpisodeEnded",
+    "EpisodeNotOnHold",
+    "EpisodeOnHold",
+    "ExternalIdKnown",
+    "FieldError",
+    "Forbidden",
+    "Invalid",
+    "InvalidCursor",
+    "InvalidField",
+    "LastAdmin",
+    "Malformed",
+    "MalformedJson",
+    "MethodNotAllowed",
+    "NoSuchObject",
+    "NotAllowed",
+    "NotFound",
+    "NothingToPublish",
+    "NothingToReopen",
+    "OccurrenceTooOld",
+    "PlanEnded",
+    "PreconditionFailed",
+    "PreconditionRequired",
+    "RecoveryError",
+    "RevisionMissing",
+    "RevisionStale",
+    "SecondFactorNeeded",
+    "SessionExpired",
+    "SignInFailed",
+    "SurgeryDateNeeded",
+    "TooLarge",
+    "TooManyDevices",
+    "TooManyRequests",
+    "Unauthenticated",
+    "Unavailable",
+    "UnsupportedMediaType",
+    "every_error",
+]
+
+
+def every_error() -> tuple[type[RecoveryError], ...]:
+    """Return every class of the tree, parents before children."""
+    return tuple(_walk(RecoveryError))
+
+
+def _walk(error: type[RecoveryError]) -> Iterator[type[RecoveryError]]:
+    yield error
+    for child in error.__subclasses__():
+        yield from _walk(child)
