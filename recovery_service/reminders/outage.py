@@ -29,7 +29,7 @@ def is_gone(error: BaseException) -> bool:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Say whether the same transaction, tried again, may well succeed: a deadlock, or no database."""
+    """Say whether the same transaction may well succeed later: a deadlock, or no database."""
     cause = getattr(error, "orig", None) or error
     deadlocked = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
     return is_gone(error) or isinstance(cause, deadlocked)

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tests.chaos.books import arrivals, assert_balanced, repeats, wait_until_settled
 from tests.chaos.conftest import ROWS, Ward, eventually
@@ -39,9 +40,13 @@ def _kill_at_random(ward: Ward, crowd: Crowd) -> int:
     workers = [ward.start(CHAOS_CHUNK=str(CHUNK), CHAOS_BATCH="30") for _ in range(KILLS + 1)]
     for kill in range(KILLS):
         goal = (kill + 1) * crowd.size // (KILLS * 4)
-        eventually(lambda goal=goal: len(arrivals(ward)) >= goal, f"{goal} phones ring")
+        eventually(partial(_rang, ward, goal), f"{goal} phones ring")
         time.sleep(chance.random() / 5)  # anywhere inside a chunk, not only at its start
         workers[kill].kill()
         if len(arrivals(ward)) == crowd.size:
             return kill
     return KILLS
+
+
+def _rang(ward: Ward, goal: int) -> bool:
+    return len(arrivals(ward)) >= goal

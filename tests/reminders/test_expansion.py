@@ -94,9 +94,10 @@ def test_a_long_arrears_is_written_in_parts_of_which_only_the_last_speaks() -> N
         assert len(done.fallen) <= MOST_AT_ONCE
         reasons += [each.reason for each in done.fallen]
         assert done.following is not None
-        place = done.following.place
         schedule = schedule._replace(
-            next_date=place.local_date, next_minute=place.minute, next_due_at=place.due_at
+            next_date=done.following.local_date,
+            next_minute=done.following.minute,
+            next_due_at=done.following.due_at,
         )
     assert reasons == [SUPERSEDED_AFTER_DOWNTIME] * (len(reasons) - 1) + [None]
     assert len(reasons) == 12 * 24 + 10

@@ -15,7 +15,7 @@ from tests.reminders.plans import rule
 
 def refused(bench: Bench, _patient: PatientAtHome) -> None:
     for channel in ("webpush", "inbox"):
-        bench.channels[channel].answer = lambda _message: Dead("no")  # type: ignore[attr-defined]
+        bench.channels[channel].answer = lambda _message: Dead("no")
 
 
 def paused(bench: Bench, patient: PatientAtHome) -> None:
