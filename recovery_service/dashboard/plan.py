@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from recovery_service.auth import allow_browser, current_actor, request_time
-from recovery_service.dashboard.pages import pages
+from recovery_service.dashboard.pages import LANGUAGE, pages
 from recovery_service.dashboard.patient import show_patient
 from recovery_service.database import transaction
 from recovery_service.domain.access import CARE, CLINICIANS
@@ -37,7 +37,7 @@ def draft_plan(patient_id: UUID) -> Response:
                 raise NoSuchObject("template")
             plans.draft_from_template(session, actor, episode, template, now=now)
     except (Conflict, Invalid) as refusal:
-        return show_patient(patient_id, 409, problem=refusal.detail)
+        return show_patient(patient_id, 409, problem=_words(refusal))
     log.info("plan_drafted", episode_id=episode.id)
     return _back(patient_id)
 
@@ -59,7 +59,7 @@ def publish_plan(patient_id: UUID) -> Response:
             "say that it may be assumed from the usual stay.",
         )
     except (Conflict, Invalid) as refusal:
-        return show_patient(patient_id, 409, problem=refusal.detail)
+        return show_patient(patient_id, 409, problem=_words(refusal))
     log.info("plan_published", episode_id=episode.id)
     return _back(patient_id)
 
@@ -78,6 +78,10 @@ def _template(session: Session, episode: Episode) -> PlanTemplate | None:
 def _found(session: Session, patient_id: UUID) -> tuple[Patient, Episode]:
     patient = patient_in_scope(session, current_actor(), patient_id)
     return patient, current_episode(session, patient.clinic_id, patient.id)
+
+
+def _words(refusal: Conflict | Invalid) -> str:
+    return refusal.detail or parts().content.text(f"error.{refusal.code}", LANGUAGE)
 
 
 def _back(patient_id: UUID) -> Response:

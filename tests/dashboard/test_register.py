@@ -5,6 +5,7 @@ import re
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from werkzeug.test import TestResponse
 
 from recovery_service.database import transaction
 from recovery_service.models import EnrolmentCode, Episode, Patient, PlanRevision, Schedule
@@ -14,7 +15,7 @@ from tests.factories import ClinicWithStaff
 CODE = re.compile(r'<p class="code">([0-9A-Z]{4}-[0-9A-Z]{4})</p>')
 
 
-def _register(browser: Browser, **changes: str):  # type: ignore[no-untyped-def]
+def _register(browser: Browser, **changes: str) -> TestResponse:
     return browser.send("/patients/new", registration(**changes), shown_on="/patients/new")
 
 
