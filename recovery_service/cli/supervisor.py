@@ -29,6 +29,10 @@ class Service:
     failures: int = 0
     start_again_at: float = field(default=0.0)
 
+    def command(self) -> list[str]:
+        """Return the command line."""
+        return [sys.executable, "-m", "recovery_service.cli", *self.arguments]
+
     def start(self, environ: Mapping[str, str]) -> None:
         """Start it in a group of its own, so that Ctrl-C reaches it through us only.
 
@@ -36,7 +40,7 @@ class Service:
         """
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 - our own commands
-            [sys.executable, "-m", "recovery_service.cli", *self.arguments, "--until-orphaned"],
+            [*self.command(), "--until-orphaned"],
             env=dict(environ),
             stdin=subprocess.PIPE,
             start_new_session=True,
@@ -52,6 +56,7 @@ class Service:
             self.failures = 0
         delay: float = min(FIRST_DELAY_SECONDS * 2**self.failures, LONGEST_DELAY_SECONDS)
         self.failures += 1
+        self._close()
         self.process, self.start_again_at = None, time.monotonic() + delay
         return delay
 
@@ -69,7 +74,10 @@ class Service:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        if self.process.stdin is not None:
+        self._close()
+
+    def _close(self) -> None:
+        if self.process is not None and self.process.stdin is not None:
             self.process.stdin.close()
 
 

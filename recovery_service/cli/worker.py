@@ -1,6 +1,7 @@
 """The worker: the reminder loop until told to stop."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import click
 import structlog
@@ -10,7 +11,7 @@ from config.settings import Settings
 from recovery_service.cli.applications import application, sender_of, settings_here
 from recovery_service.cli.fitness import require_ready
 from recovery_service.cli.orphans import until_orphaned
-from recovery_service.extensions import db
+from recovery_service.extensions import db, parts
 from recovery_service.reminders.outage import is_gone
 from recovery_service.reminders.scheduler import Rhythm, run_worker
 
@@ -27,6 +28,8 @@ def worker() -> None:
     settings = settings_here()
     with application(settings, worker=True) as app:
         _require_ready_unless_away(settings)
+        if "webpush" in parts().channels:
+            import_module("pywebpush")  # slow to load: before the first reminder, not for it
         sender = sender_of(app, lease=timedelta(seconds=settings.lease_seconds))
         rhythm = Rhythm(
             tick=timedelta(seconds=settings.tick_seconds),
