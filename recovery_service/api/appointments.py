@@ -16,6 +16,7 @@ from recovery_service.api.schemas.appointments import (
 from recovery_service.auth import allow, current_actor, request_time
 from recovery_service.database import transaction
 from recovery_service.domain.access import CARE
+from recovery_service.extensions import parts
 from recovery_service.services import audit, booking
 from recovery_service.services.appointment_views import (
     AppointmentView,
@@ -66,7 +67,7 @@ def create(new: NewAppointment, episode_id: UUID) -> AppointmentView:
     actor, now = current_actor(), request_time()
     with transaction() as session:
         episode = episode_in_scope(session, actor, episode_id)
-        row = booking.add_appointment(session, actor, episode, new, now=now)
+        row = booking.add_appointment(session, actor, parts().content, episode, new, now=now)
         view = view_appointment(session, row, now=now)
     log.info("appointment_added", appointment_id=row.id)
     return view

@@ -48,11 +48,9 @@ def index(page: PageRequest) -> Page[dict[str, Any]]:
 
 
 def _shown(view: AppointmentView, content: Content, language: str) -> dict[str, Any]:
-    title = view.appointment.title
-    untitled = content.text("appointment.untitled", language)
     return {
         "view": view,
-        "title": in_language(title, language) if title else untitled,
+        "title": in_language(view.appointment.title, language),
         "state_text": content.text(f"appointment_state.{view.state}", language),
         "mode_text": content.text(f"appointment_mode.{view.appointment.mode}", language),
     }

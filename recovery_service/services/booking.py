@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
 from recovery_service.domain.appointments import OUTCOMES, USUAL_MINUTES, may_become, state_at
+from recovery_service.domain.content import Content
 from recovery_service.domain.identifiers import new_id
+from recovery_service.domain.languages import LANGUAGES
 from recovery_service.domain.local_time import local_date
 from recovery_service.errors import (
     AppointmentSettled,
@@ -43,12 +45,20 @@ class NewAppointment:
 
 
 def add_appointment(
-    session: Session, actor: Actor, episode: Episode, new: NewAppointment, *, now: datetime
+    session: Session,
+    actor: Actor,
+    content: Content,
+    episode: Episode,
+    new: NewAppointment,
+    *,
+    now: datetime,
 ) -> Appointment:
     """Add an appointment; raises EpisodeEnded, or InvalidField naming what cannot be.
 
     One that lies in the past needs its outcome; it may be one of an episode that ended.
+    One to which nobody gave a title is called an appointment in every language.
     """
+    untitled = {each: content.text("appointment.untitled", each) for each in LANGUAGES}
     state = new.state or ("to_book" if new.starts_at is None else "booked")
     if episode.state == "ended" and state not in OUTCOMES:
         raise EpisodeEnded(episode.id)
@@ -60,7 +70,7 @@ def add_appointment(
         site_id=episode.site_id if new.site is None else _site(session, actor, new.site).id,
         kind=new.kind,
         state=state,
-        title=dict(new.title or {}),
+        title=dict(new.title or untitled),
         starts_at=new.starts_at,
         minutes=new.minutes,
         location=new.location,

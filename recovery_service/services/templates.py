@@ -163,5 +163,6 @@ def _newest(
         wanted = _versions().where(OwnTemplate.code == code)
         wanted = wanted.order_by(PlanTemplateVersion.number.desc()).limit(1)
     if lock:
-        wanted = wanted.with_for_update()
+        # Versions are written once and may not be locked; the template stands for them.
+        wanted = wanted.with_for_update(of=OwnTemplate)
     return [(row[0], row[1]) for row in session.execute(wanted)]

@@ -1,0 +1,102 @@
+"""One object of every kind that an address can name, for the tests that walk all routes."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from recovery_service.database import transaction
+from recovery_service.domain import notification_ids
+from recovery_service.domain.occurrence_ids import encode
+from recovery_service.extensions import parts
+from recovery_service.models import Appointment, SiteHoliday
+from recovery_service.services import templates
+from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
+from tests.plan_rows import materialise, plan_item
+
+HOLIDAY = date(2026, 12, 25)
+TEMPLATE = "of_this_clinic"
+
+
+def furnish(clinic: ClinicWithStaff, *, now: datetime) -> None:
+    """Give a clinic a holiday and a template of its own."""
+    with transaction(clinic.id) as session:
+        session.add(SiteHoliday(clinic_id=clinic.id, site_id=clinic.site_id, day=HOLIDAY))
+        actor = clinic.actor("surgeon")
+        own = template(f"{TEMPLATE}_{clinic.id.hex[:8]}")
+        templates.save_version(session, actor, parts().content, own, based_on=None, now=now)
+
+
+def template(code: str) -> dict[str, Any]:
+    """Return the content of a plan template with a code of its own."""
+    return {**parts().content.templates["lumbar_decompression"].raw, "code": code}
+
+
+def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime) -> dict[str, str]:
+    """Return an id for every name in an address, all of one patient of one clinic."""
+    item = plan_item(patient, now=now)
+    materialise(item, now=now)
+    (delivery, *_) = item.deliveries()
+    appointment = uuid4()
+    with transaction(clinic.id) as session:
+        session.add(_appointment(clinic, patient, appointment, now=now))
+    return {
+        "patient_id": str(patient.id),
+        "episode_id": str(patient.episode_id),
+        "item_id": str(item.lineage),
+        "appointment_id": str(appointment),
+        "device_id": str(patient.device_id),
+        "occurrence_id": item.occurrence_id("20260302.morning"),
+        "notification_id": notification_ids.encode(parts().keys, clinic.id, delivery.id),
+        "site_id": str(clinic.site_id),
+        "staff_id": str(clinic.staff["coordinator"]),
+        "day": HOLIDAY.isoformat(),
+        "code": f"{TEMPLATE}_{clinic.id.hex[:8]}",
+        "number": "1",
+    }
+
+
+def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
+    """Return ids that are well-formed and belong to nothing."""
+    return {
+        "occurrence_id": encode(uuid4(), "20260302.morning"),
+        "notification_id": notification_ids.encode(parts().keys, clinic.id, 2**40),
+        "day": "2031-01-01",
+        "code": "of_nobody",
+        "number": "1",
+    } | {
+        name: str(uuid4())
+        for name in (
+            "patient_id",
+            "episode_id",
+            "item_id",
+            "appointment_id",
+            "device_id",
+            "site_id",
+            "staff_id",
+        )
+    }
+
+
+def somebody(clinic: ClinicWithStaff, *, now: datetime) -> tuple[PatientAtHome, dict[str, str]]:
+    """Return a new patient with one of everything."""
+    patient = make_patient(clinic, now=now)
+    return patient, objects_of(clinic, patient, now=now)
+
+
+def _appointment(
+    clinic: ClinicWithStaff, patient: PatientAtHome, its_id: Any, *, now: datetime
+) -> Appointment:
+    return Appointment(
+        clinic_id=clinic.id,
+        id=its_id,
+        patient_id=patient.id,
+        episode_id=patient.episode_id,
+        site_id=clinic.site_id,
+        kind="visit",
+        title={"en": "Visit"},
+        state="booked",
+        starts_at=now + timedelta(days=3),
+        minutes=30,
+        created_at=now,
+        updated_at=now,
+    )
