@@ -134,7 +134,9 @@ def loop_database(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def laid_out(postgres: EmbeddedPostgres, loop_database: str) -> Iterator[Bench]:
     clock = ManualClock(MONDAY)
-    settings = settings_for(postgres, loop_database)
+    # A loop that waits for a lock which the test itself holds fails, instead of for ever.
+    url = f"{postgres.url(loop_database, 'recovery_worker')}&options=-c%20lock_timeout%3D5000"
+    settings = settings_for(postgres, loop_database, RECOVERY_WORKER_DATABASE_URL=url)
     with running_app(settings, clock) as web, running_app(settings, clock, worker=True) as worker:
         yield Bench(web, working_in(worker), clock)
 
