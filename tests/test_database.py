@@ -1,10 +1,4 @@
-"""Transactions and the wall around them, as connections see it.
-
-Defects planted, each of which turned a test here red: the setting made for the session
-instead of the transaction; `scope_many` left out; the branch for server-side cursors left
-out; the setting sent inside the savepoint; the pipeline left out of `scope_first` and of
-`one_trip`; the liveness check left out; the flag kept on the connection after a commit.
-"""
+"""Transactions and the wall around them, as connections see it."""
 
 from collections.abc import Iterator
 from typing import Any

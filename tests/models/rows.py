@@ -63,7 +63,12 @@ def _people(ids: dict[str, UUID]) -> Rows:
             "discharge_date": DAY,
         },
         "device": patient
-        | {"platform": "webpush", "time_zone": "Europe/London", "locale": "en", "last_seen_at": NOW},
+        | {
+            "platform": "webpush",
+            "time_zone": "Europe/London",
+            "locale": "en",
+            "last_seen_at": NOW,
+        },
         "destination": patient | {"channel": "inbox"},
         "consent": patient
         | device
@@ -194,7 +199,8 @@ def another(name: str, rows: Rows, changes: Row | None = None) -> Row:
     for column in table(name).primary_key.columns:
         if column.name not in {"clinic_id", "site_id", "kind", "system"} or name == "clinic":
             row[column.name] = _new_key(column.type)
-    return row | _DISTINCT.get(name, dict)() | (changes or {})
+    distinct: Row = _DISTINCT.get(name, dict)()
+    return row | distinct | (changes or {})
 
 
 def _new_key(kind: Any) -> Any:

@@ -1,9 +1,6 @@
 """The second wall: the database shows one clinic's rows, also where our own filter is missing.
 
-Every test here runs statements without a WHERE, as the roles of production. Defects
-planted in the migration, each of which turned tests here red: a policy left out, FORCE
-left out, `WITH CHECK (true)`, a grant of UPDATE on `audit_event`, a worker policy on
-`check_in`.
+Every test here runs statements without a WHERE, as the roles of production.
 """
 
 from typing import Any
