@@ -30,13 +30,13 @@ def march(day: int) -> date:
 
 @pytest.fixture
 def home(clinic: ClinicWithStaff) -> Home:
-    """A patient who went home on Sunday 1 March."""
+    """Return a patient who went home on Sunday 1 March."""
     return Home(make_patient(clinic, now=at(2, 7)))
 
 
 @pytest.fixture
 def item(home: Home) -> Item:
-    """An exercise at 09:00 and 18:00, planned on Monday at seven."""
+    """Return an exercise at 09:00 and 18:00, planned on Monday at seven."""
     return plan_item(home.patient, now=at(2, 7))
 
 

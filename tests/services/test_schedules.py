@@ -41,13 +41,13 @@ def with_slots(**slots: str) -> dict[str, Any]:
 
 @pytest.fixture
 def home(clinic: ClinicWithStaff) -> Home:
-    """A patient who went home on Sunday 1 March."""
+    """Return a patient who went home on Sunday 1 March."""
     return Home(make_patient(clinic, now=at(2, 7)))
 
 
 @pytest.fixture
 def item(home: Home) -> Item:
-    """An exercise at 09:00 and 18:00 of a live plan; the morning's was sent."""
+    """Return an exercise at 09:00 and 18:00 of a live plan; the morning's was sent."""
     item = plan_item(home.patient, now=at(2, 7))
     materialise(item, now=at(2, 9))
     send(item, now=at(2, 9))
