@@ -47,14 +47,15 @@ class Loop:
 
     def _drain(self, now: datetime, rules: RuleBook) -> Materialised:
         total = Materialised()
-        while not self.stopping.is_set():
+        while True:
             done = self._write_batch(now, rules)
             total = total.plus(done)
             if done.advanced + done.poisoned == 0:
-                break
-        return total
+                return total
 
     def _write_batch(self, now: datetime, rules: RuleBook) -> Materialised:
+        if self.stopping.is_set():
+            return Materialised()
         done = materialise(self.sender.transaction, now=now, batch=self._batch, rules=rules)
         self._count(materialised=done.due, missed=done.missed, poisoned=done.poisoned)
         return done

@@ -1,6 +1,6 @@
 """One worker writes several batches side by side, and still each occurrence once.
 
-Seen red with `ABREAST = 1` (the barrier breaks) and without `SKIP LOCKED` in the claim.
+Seen red with `ABREAST = 1` (the barrier breaks) and without the look at `stopping`.
 """
 
 from collections.abc import Iterator
