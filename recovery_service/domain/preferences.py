@@ -23,6 +23,9 @@ CHANNELS: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 
+#: Where reminders go unless the patient says otherwise.
+IN_THE_APP = ("push", "inbox")
+
 _MINUTES_AN_HOUR = 60
 
 
@@ -39,12 +42,20 @@ def merge_patch(target: Any, patch: Any) -> Any:
     return merged
 
 
-def muted_kinds(preferences: Mapping[str, Any], channel: str) -> list[str]:
-    """Return the kinds of which a channel carries nothing, in order."""
+def muted_kinds(
+    preferences: Mapping[str, Any], channel: str, *, contact_mode: str = "app"
+) -> list[str]:
+    """Return the kinds of which a channel carries nothing, in order.
+
+    Who has the app is reminded there, and by e-mail or SMS only of what they chose;
+    who has not is reached wherever there is an address.
+    """
+    chosen = preferences.get("channels", {})
+    usual = IN_THE_APP if contact_mode == "app" else tuple(CHANNELS)
     return sorted(
         kind
-        for kind, chosen in preferences.get("channels", {}).items()
-        if not any(channel in CHANNELS.get(name, ()) for name in chosen)
+        for kind in {*REMINDER_KINDS, *chosen}
+        if not any(channel in CHANNELS.get(name, ()) for name in chosen.get(kind, usual))
     )
 
 

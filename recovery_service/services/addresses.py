@@ -66,7 +66,9 @@ def _added(session: Session, patient: Patient, new: NewAddress, *, now: datetime
         patient_id=patient.id,
         channel=new.channel,
         address=new.value,
-        muted_kinds=muted_kinds(patient.preferences, new.channel),
+        muted_kinds=muted_kinds(
+            patient.preferences, new.channel, contact_mode=patient.contact_mode
+        ),
         created_at=now,
     )
     session.add(row)

@@ -80,7 +80,9 @@ def mute(session: Session, patient: Patient, *, now: datetime) -> None:
         Destination.retired_at.is_(None),
     )
     for destination in session.scalars(living):
-        destination.muted_kinds = muted_kinds(patient.preferences, destination.channel)
+        destination.muted_kinds = muted_kinds(
+            patient.preferences, destination.channel, contact_mode=patient.contact_mode
+        )
     session.flush()
     key = {"clinic_id": patient.clinic_id, "patient_id": patient.id}
     session.execute(_DROP_MUTED, key | {"now": now})
@@ -92,6 +94,6 @@ def _new(patient: Patient, channel: str, *, now: datetime) -> dict[str, Any]:
         "id": new_id(now=now),
         "patient_id": patient.id,
         "channel": channel,
-        "muted_kinds": muted_kinds(patient.preferences, channel),
+        "muted_kinds": muted_kinds(patient.preferences, channel, contact_mode=patient.contact_mode),
         "created_at": now,
     }

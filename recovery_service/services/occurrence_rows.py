@@ -18,6 +18,7 @@ from sqlalchemy.types import DateTime, String, Uuid
 
 from recovery_service.domain.recurrence import Occurrence
 from recovery_service.domain.rescheduling import PASSED_BEFORE_START
+from recovery_service.reminders.reach import takes
 
 
 class Standing(NamedTuple):
@@ -75,7 +76,7 @@ UPDATE occurrence SET state = 'cancelled', reason = :reason, closed_at = :now
  WHERE clinic_id = :clinic_id AND id = ANY(:ids) AND state IN ('due', 'snoozed')
 """)
 
-_STORE = text("""
+_STORE = text(f"""
 WITH stored AS (
     INSERT INTO occurrence (clinic_id, lineage_id, occ_key, local_date, due_at, expires_at,
                             state, reason, round, closed_at)
@@ -92,8 +93,7 @@ SELECT o.clinic_id, o.id, d.id, 0, 'ready', o.due_at, 0
   FROM stored o
   JOIN schedule s ON s.clinic_id = o.clinic_id AND s.id = o.lineage_id
   JOIN destination d ON d.clinic_id = s.clinic_id AND d.patient_id = s.patient_id
- WHERE o.state = 'due' AND s.remind_via = 'push'
-   AND d.retired_at IS NULL AND d.opted_out_at IS NULL AND s.kind <> ALL (d.muted_kinds)
+ WHERE o.state = 'due' AND s.remind_via = 'push' AND {takes("s.kind")}
 """).bindparams(
     bindparam("clinic_id", type_=Uuid),
     bindparam("lineages", type_=ARRAY(Uuid)),

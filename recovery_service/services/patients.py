@@ -26,6 +26,7 @@ from recovery_service.models import (
 )
 from recovery_service.services import audit
 from recovery_service.services.addresses import NewAddress, replace_addresses
+from recovery_service.services.destinations import mute
 from recovery_service.services.enrolment import create_code
 from recovery_service.services.episodes import open_episode
 from recovery_service.services.schedules import replan_patient
@@ -119,6 +120,8 @@ def change_patient(
     session.flush()
     if moved:
         replan_patient(session, patient, now=now)
+    if "contact_mode" in changes:
+        mute(session, patient, now=now)
     audit.record(
         session, actor, "patient_changed", "patient", patient.id, patient_id=patient.id, now=now
     )

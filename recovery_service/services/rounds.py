@@ -9,14 +9,14 @@ from recovery_service.domain.actions import DOUBLE_TAP, SNOOZE_MINUTES
 from recovery_service.domain.recurrence import Occurrence as Planned
 from recovery_service.domain.rescheduling import snooze_until
 from recovery_service.models import Occurrence, OccurrenceAction, Schedule
+from recovery_service.reminders.reach import takes
 from recovery_service.services.unsent import cancel_unsent
 
-_REMIND = text("""
+_REMIND = text(f"""
 INSERT INTO delivery (clinic_id, occurrence_id, destination_id, round, state, wake_at, attempts)
 SELECT :clinic_id, :occurrence_id, d.id, :round, 'ready', :wake_at, 0
   FROM destination d
- WHERE d.clinic_id = :clinic_id AND d.patient_id = :patient_id
-   AND d.retired_at IS NULL AND d.opted_out_at IS NULL AND :kind <> ALL (d.muted_kinds)
+ WHERE d.clinic_id = :clinic_id AND d.patient_id = :patient_id AND {takes(":kind")}
 ON CONFLICT DO NOTHING
 """)
 

@@ -10,6 +10,7 @@ import pytest
 
 from recovery_service.domain.preferences import merge_patch, muted_kinds, preference_errors
 from recovery_service.domain.recurrence_rules import Rule
+from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 
 # The table of RFC 7396, appendix A, as far as it concerns objects.
 RFC_7396 = [
@@ -56,7 +57,7 @@ def test_merging_changes_neither_document() -> None:
     [
         (["push"], "webpush", []),
         (["push"], "fcm", []),
-        (["push"], "email", ["walking"]),
+        (["push", "email"], "email", []),
         (["email", "inbox"], "apns", ["walking"]),
         (["email", "inbox"], "inbox", []),
         ([], "inbox", ["walking"]),
@@ -65,11 +66,19 @@ def test_merging_changes_neither_document() -> None:
 def test_a_channel_that_was_not_chosen_is_muted(
     chosen: list[str], channel: str, muted: list[str]
 ) -> None:
-    assert muted_kinds({"channels": {"walking": chosen}}, channel) == muted
+    found = muted_kinds({"channels": {"walking": chosen}}, channel)
+    assert [kind for kind in found if kind == "walking"] == muted
 
 
-def test_without_a_choice_nothing_is_muted() -> None:
+def test_without_a_choice_the_app_reminds_and_mail_does_not() -> None:
     assert muted_kinds({}, "webpush") == []
+    assert muted_kinds({}, "inbox") == []
+    assert muted_kinds({}, "email") == sorted(REMINDER_KINDS)
+
+
+def test_who_has_no_app_is_reached_wherever_there_is_an_address() -> None:
+    assert muted_kinds({}, "email", contact_mode="phone") == []
+    assert muted_kinds({}, "sms", contact_mode="phone") == []
 
 
 def errors(stored: dict[str, Any], patch: dict[str, Any]) -> set[str]:
