@@ -10,7 +10,10 @@ from tests.chaos.crowd import Crowd
 def test_workers_that_race_send_each_reminder_once(
     ward: Ward, crowd_of: Callable[..., Crowd]
 ) -> None:
-    """Planted: claim without `SKIP LOCKED` and the lease, and hundreds of phones ring twice."""
+    """Planted: claim what is leased as well. The lock alone is not what keeps this promise:
+
+    without it the later claim owns the row, and the earlier one's fence finds nothing.
+    """
     crowd = crowd_of(ROWS)
     for _ in range(4):
         ward.start(RECOVERY_LEASE_SECONDS="30")
