@@ -10,8 +10,9 @@ from tests.chaos.crowd import Crowd
 def test_workers_that_race_send_each_reminder_once(
     ward: Ward, crowd_of: Callable[..., Crowd]
 ) -> None:
-    """Planted: claim what is leased as well. The lock alone is not what keeps this promise:
+    """Let four workers race for the same rows.
 
+    Planted: claim what is leased as well. The row lock alone is not what keeps this promise:
     without it the later claim owns the row, and the earlier one's fence finds nothing.
     """
     crowd = crowd_of(ROWS)
