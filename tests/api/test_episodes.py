@@ -16,6 +16,7 @@ from recovery_service.models import (
     Delivery,
     Destination,
     Device,
+    EnrolmentCode,
     Episode,
     Occurrence,
     Schedule,
@@ -186,6 +187,7 @@ def test_after_a_death_everything_falls_silent_in_the_same_transaction(
             select(func.count()).select_from(Schedule).where(Schedule.next_due_at.is_not(None)),
             select(func.count()).where(Appointment.state.in_(("to_book", "booked"))),
             select(func.count()).where(Occurrence.closed_at.is_(None)),
+            select(func.count()).where(EnrolmentCode.revoked_at.is_(None)),
         ):
             assert session.scalar(living) == 0, str(living)
     refused = staff("POST", f"/patients/{patient.id}/enrolment-codes", json={})
