@@ -58,6 +58,7 @@ def test_reasons_speak_the_readers_language(
 ) -> None:
     headers = people.bearer() | {"Accept-Language": "tr"}
     answer = client.get("/api/v1/patients", headers=headers)
+    assert answer.json is not None
     assert answer.json["items"][0]["reasons"][0]["text"] == "Plan henüz hazırlanmadı"  # noqa: RUF001
 
 
@@ -110,6 +111,7 @@ def test_bad_arguments_are_named(
 ) -> None:
     answer = client.get(f"/api/v1/patients{query}", headers=clinic.bearer())
     assert answer.status_code == 422
+    assert answer.json is not None
     assert [each["pointer"] for each in answer.json["errors"]] == [pointer]
 
 

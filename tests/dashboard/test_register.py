@@ -1,6 +1,7 @@
 """Registering a patient: the form, what is wrong beside its field, the sheet with the code."""
 
 import re
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -64,7 +65,7 @@ def test_the_code_on_the_sheet_enrols_the_phone(app: Flask, clinic: ClinicWithSt
     sheet = browser.get(_register(browser).headers["Location"])
     code = CODE.search(sheet.text)
     assert code is not None
-    phone = {
+    phone: dict[str, Any] = {
         "code": code[1],
         "date_of_birth": "1970-05-04",
         "device": {

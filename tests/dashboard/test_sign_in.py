@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pyotp
 import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
@@ -9,7 +10,9 @@ from sqlalchemy import func, select, update
 from recovery_service.clock import ManualClock
 from recovery_service.dashboard.sign_in import local_path
 from recovery_service.database import transaction
+from recovery_service.extensions import parts
 from recovery_service.models import AuditEvent, StaffMember, StaffSession
+from recovery_service.services import totp
 from tests.dashboard.browser import Browser, hidden, signed_in
 from tests.factories import ClinicWithStaff
 
@@ -177,6 +180,26 @@ def test_after_signing_in_one_goes_on_to_this_site_only(
 ) -> None:
     with app.test_request_context("/sign-in"):
         assert local_path(wanted) == goal
+
+
+def test_a_second_factor_is_asked_for_and_each_code_opens_once(
+    app: Flask, clinic: ClinicWithStaff, clock: ManualClock
+) -> None:
+    seed = totp.new_seed()
+    surgeon = clinic.staff["surgeon"]
+    with app.app_context(), transaction(clinic.id) as session:
+        sealed = totp.seal_seed(parts().keys, clinic.id, surgeon, seed)
+        session.execute(
+            update(StaffMember).where(StaffMember.id == surgeon).values(totp_seed=sealed)
+        )
+    browser = Browser(app)
+    asked = browser.sign_in(clinic.emails["surgeon"])
+    assert asked.status_code == 401
+    assert 'autocomplete="one-time-code"' in asked.text
+    assert browser.sign_in(clinic.emails["surgeon"], otp="000000").status_code == 401
+    code = pyotp.TOTP(seed).at(clock())
+    assert browser.sign_in(clinic.emails["surgeon"], otp=code).status_code == 303
+    assert Browser(app).sign_in(clinic.emails["surgeon"], otp=code).status_code == 401
 
 
 def test_too_many_tries_are_told_when_to_come_back(app: Flask, clinic: ClinicWithStaff) -> None:

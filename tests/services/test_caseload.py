@@ -1,6 +1,6 @@
 """The caseload's figures, from rows as the phone and the loop leave them; and its cost."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,20 +12,17 @@ from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.extensions import db, parts
 from recovery_service.models import (
-    Appointment,
-    CheckIn,
     Destination,
     Episode,
-    Occurrence,
     PatientExternalId,
     PlanRevision,
 )
 from recovery_service.services.caseload import CaseloadEntry, Wish, caseload
-from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
-from tests.plan_rows import Item, plan_item
+from tests.factories import ClinicWithStaff
+from tests.plan_rows import plan_item
+from tests.services.histories import TODAY, appointment, happened, settled, tell
 
 pytestmark = pytest.mark.usefixtures("app_context")
-TODAY = date(2026, 3, 2)
 
 
 def _caseload(clinic: ClinicWithStaff, clock: ManualClock, **wish: Any) -> list[CaseloadEntry]:
@@ -43,52 +40,12 @@ def _codes(entry: CaseloadEntry) -> list[str]:
     return [reason.code for reason in entry.reasons]
 
 
-def _settled(clinic: ClinicWithStaff, clock: ManualClock, **changes: Any) -> PatientAtHome:
-    """Return a patient three weeks after surgery with a live plan, about whom nothing is wrong."""
-    patient = make_patient(
-        clinic, now=clock(), surgery_date=date(2026, 2, 9), discharge_date=date(2026, 2, 10),
-        **changes,
-    )  # fmt: skip
-    plan_item(patient, now=clock())
-    return patient
-
-
-def _tell(patient: PatientAtHome, back: int, *, hour: int = 8, **answers: Any) -> None:
-    """Store what the patient reported so many days ago."""
-    day = TODAY - timedelta(days=back)
-    at = datetime(day.year, day.month, day.day, hour, tzinfo=parts().clock().tzinfo)
-    with transaction(patient.clinic_id) as session:
-        session.add(
-            CheckIn(
-                clinic_id=patient.clinic_id, id=uuid4(), episode_id=patient.episode_id,
-                local_date=day, recorded_at=at, received_at=at, time_zone="Europe/London",
-                form_version="1", answers=answers,
-            )
-        )  # fmt: skip
-
-
-def _happened(
-    item: Item, back: int, state: str, reason: str | None = None, slot: str = "a"
-) -> None:
-    """Store how an occurrence of so many days ago ended."""
-    day = TODAY - timedelta(days=back)
-    at = datetime(day.year, day.month, day.day, 7, tzinfo=parts().clock().tzinfo)
-    with transaction(item.clinic_id) as session:
-        session.add(
-            Occurrence(
-                clinic_id=item.clinic_id, lineage_id=item.lineage,
-                occ_key=f"{day:%Y%m%d}.{slot}", local_date=day, due_at=at,
-                expires_at=at + timedelta(hours=1), state=state, reason=reason, closed_at=at,
-            )
-        )  # fmt: skip
-
-
 def test_pain_is_the_median_of_seven_days_against_the_seven_before(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    patient = _settled(clinic, clock)
+    patient = settled(clinic, clock)
     for back, value in [(0, 7), (1, 6), (6, 5), (7, 3), (9, 4), (13, 2), (14, 10), (20, 10)]:
-        _tell(patient, back, nrs_leg=value, nrs_back=1)
+        tell(patient, back, nrs_leg=value, nrs_back=1)
     entry = _only(clinic, clock)
     assert (entry.pain.item, entry.pain.now, entry.pain.before) == ("nrs_leg", 6, 3)
     assert _codes(entry) == ["pain_rising"]
@@ -99,20 +56,20 @@ def test_pain_is_the_median_of_seven_days_against_the_seven_before(
 def test_the_newest_report_of_a_day_counts_and_gaps_are_no_zeros(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    patient = _settled(clinic, clock)
-    _tell(patient, 0, hour=8, nrs_leg=9)
-    _tell(patient, 0, hour=9, nrs_leg=2)
-    _tell(patient, 1, nrs_leg=None)
-    _tell(patient, 2, nrs_back=4)
+    patient = settled(clinic, clock)
+    tell(patient, 0, hour=8, nrs_leg=9)
+    tell(patient, 0, hour=9, nrs_leg=2)
+    tell(patient, 1, nrs_leg=None)
+    tell(patient, 2, nrs_back=4)
     assert _only(clinic, clock).pain.now == 2
 
 
 def test_warning_signs_of_the_latest_check_in_come_first(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    patient = _settled(clinic, clock)
-    _tell(patient, 1, saddle_numb=True)
-    _tell(patient, 0, calf="left", wound="dry", weakness_change="same", saddle_numb=False)
+    patient = settled(clinic, clock)
+    tell(patient, 1, saddle_numb=True)
+    tell(patient, 0, calf="left", wound="dry", weakness_change="same", saddle_numb=False)
     entry = _only(clinic, clock)
     assert [dict(reason.facts) for reason in entry.reasons] == [{"item": "calf", "answer": "left"}]
 
@@ -120,8 +77,8 @@ def test_warning_signs_of_the_latest_check_in_come_first(
 def test_what_never_reached_the_patient_is_no_exercise_left_undone(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    patient = _settled(clinic, clock)
-    _tell(patient, 0, nrs_leg=1)
+    patient = settled(clinic, clock)
+    tell(patient, 0, nrs_leg=1)
     walk = plan_item(patient, "walking", now=clock())
     posture = plan_item(patient, "posture", now=clock())
     ended = [
@@ -130,10 +87,10 @@ def test_what_never_reached_the_patient_is_no_exercise_left_undone(
         ("cancelled", "superseded"),
     ]  # fmt: skip
     for place, (state, reason) in enumerate(ended):
-        _happened(walk, 1, state, reason, slot=f"s{place}")
-        _happened(posture, 1, "missed", "not_answered", slot=f"s{place}")
-    _happened(walk, 6, "done")
-    _happened(walk, 7, "done")
+        happened(walk, 1, state, reason, slot=f"s{place}")
+        happened(posture, 1, "missed", "not_answered", slot=f"s{place}")
+    happened(walk, 6, "done")
+    happened(walk, 7, "done")
     entry = _only(clinic, clock)
     assert (entry.exercise.done, entry.exercise.due) == (3, 5)
     assert _codes(entry) == []
@@ -142,33 +99,33 @@ def test_what_never_reached_the_patient_is_no_exercise_left_undone(
 def test_silence_is_two_expected_check_ins_since_the_last(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    patient = _settled(clinic, clock)
+    patient = settled(clinic, clock)
     ask = plan_item(patient, "check_in", now=clock())
-    _tell(patient, 3, nrs_leg=1)
+    tell(patient, 3, nrs_leg=1)
     for back in (5, 4, 3, 2):
-        _happened(ask, back, "missed", "not_answered")
+        happened(ask, back, "missed", "not_answered")
     assert _codes(_only(clinic, clock)) == []
-    _happened(ask, 1, "missed", "not_delivered")
+    happened(ask, 1, "missed", "not_delivered")
     entry = _only(clinic, clock)
     assert _codes(entry) == ["silent"]
     assert entry.reasons[0].facts == {"days": 3, "missed": 2}
-    _tell(patient, 0, nrs_leg=1)
+    tell(patient, 0, nrs_leg=1)
     assert _codes(_only(clinic, clock)) == []
 
 
 def test_what_the_service_itself_missed_is_nobodys_silence(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    ask = plan_item(_settled(clinic, clock), "check_in", now=clock())
+    ask = plan_item(settled(clinic, clock), "check_in", now=clock())
     for back in (3, 2, 1):
-        _happened(ask, back, "missed", "expired_during_downtime")
+        happened(ask, back, "missed", "expired_during_downtime")
     assert _codes(_only(clinic, clock)) == []
 
 
 def test_a_phone_without_a_way_to_be_reached_is_a_reason(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    patient = _settled(clinic, clock)
+    patient = settled(clinic, clock)
     with transaction(clinic.id) as session:
         session.execute(
             update(Destination)
@@ -181,14 +138,14 @@ def test_a_phone_without_a_way_to_be_reached_is_a_reason(
 def test_a_patient_who_never_enrolled_is_told_from_one_who_cannot_be_reached(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    _settled(clinic, clock, phone=False)
+    settled(clinic, clock, phone=False)
     assert _codes(_only(clinic, clock)) == ["not_enrolled"]
 
 
 def test_a_draft_beside_the_live_plan_waits_to_be_published(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    _settled(clinic, clock)
+    settled(clinic, clock)
     with transaction(clinic.id) as session:
         live = session.scalars(select(PlanRevision)).one()
         session.add(
@@ -203,13 +160,13 @@ def test_a_draft_beside_the_live_plan_waits_to_be_published(
 def test_appointments_are_the_next_that_stands_and_those_to_book(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    patient = _settled(clinic, clock)
+    patient = settled(clinic, clock)
     stands = [("attended", -1), ("cancelled", 1), ("booked", 3), ("booked", 2)]
     with transaction(clinic.id) as session:
         for state, days in stands:
-            _appointment(session, patient, clinic, clock, state, clock() + timedelta(days=days))
-        _appointment(session, patient, clinic, clock, "to_book", None, window=(-2, 3))
-        _appointment(session, patient, clinic, clock, "to_book", None, window=(1, 3))
+            appointment(session, patient, clinic, clock, state, clock() + timedelta(days=days))
+        appointment(session, patient, clinic, clock, "to_book", None, window=(-2, 3))
+        appointment(session, patient, clinic, clock, "to_book", None, window=(1, 3))
     entry = _only(clinic, clock)
     assert entry.booked is not None
     assert entry.booked.starts_at == clock() + timedelta(days=2)
@@ -217,26 +174,11 @@ def test_appointments_are_the_next_that_stands_and_those_to_book(
     assert len(entry.follow_ups) == 1
 
 
-def _appointment(
-    session: Any, patient: PatientAtHome, clinic: ClinicWithStaff, clock: ManualClock,
-    state: str, starts_at: datetime | None, window: tuple[int, int] | None = None,
-) -> None:  # fmt: skip
-    first, last = (TODAY + timedelta(days=each) for each in window or (0, 0))
-    session.add(
-        Appointment(
-            clinic_id=clinic.id, id=uuid4(), patient_id=patient.id, site_id=clinic.site_id,
-            episode_id=patient.episode_id, kind="visit", state=state, title={"en": "Visit"},
-            starts_at=starts_at, minutes=30, window_from=window and first,
-            window_to=window and last, created_at=clock(), updated_at=clock(),
-        )
-    )  # fmt: skip
-
-
 def test_the_day_is_the_patients_own(clinic: ClinicWithStaff, clock: ManualClock) -> None:
     """At 09:00 UTC on Monday it is still Sunday in Honolulu, and nearly Tuesday in Kiritimati."""
     clock.set(datetime(2026, 3, 2, 9, 30, tzinfo=clock().tzinfo))
-    _settled(clinic, clock, name="East", zone="Pacific/Kiritimati")
-    _settled(clinic, clock, name="West", zone="Pacific/Honolulu")
+    settled(clinic, clock, name="East", zone="Pacific/Kiritimati")
+    settled(clinic, clock, name="West", zone="Pacific/Honolulu")
     east, west = _caseload(clinic, clock, sort="name")
     assert (east.day.days_since_surgery, west.day.days_since_surgery) == (21, 20)
 
@@ -256,7 +198,7 @@ def test_a_status_narrows_the_list(
         "Held": {"state": "on_hold", "held_at": clock()},
         "Over": {"state": "ended", "end_reason": "completed", "ended_on": TODAY},
     }.items():
-        patient = _settled(clinic, clock, name=name)
+        patient = settled(clinic, clock, name=name)
         if values:
             with transaction(clinic.id) as session:
                 session.execute(
@@ -273,8 +215,8 @@ def test_a_status_narrows_the_list(
 def test_a_search_finds_names_and_whole_numbers(
     clinic: ClinicWithStaff, clock: ManualClock, search: str, found: int
 ) -> None:
-    patient = _settled(clinic, clock, name="Ada Byron")
-    _settled(clinic, clock, name="Cem")
+    patient = settled(clinic, clock, name="Ada Byron")
+    settled(clinic, clock, name="Cem")
     with transaction(clinic.id) as session:
         session.add(
             PatientExternalId(
@@ -288,12 +230,12 @@ def test_those_who_need_somebody_most_come_first(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
     quiet, worse, warned = (
-        _settled(clinic, clock, name=name) for name in ("A quiet", "B worse", "C warned")
+        settled(clinic, clock, name=name) for name in ("A quiet", "B worse", "C warned")
     )
     for back in range(14):
-        _tell(quiet, back, nrs_leg=2)
-        _tell(worse, back, nrs_leg=6 if back < 7 else 3)
-        _tell(warned, back, nrs_leg=2, saddle_numb=back == 0)
+        tell(quiet, back, nrs_leg=2)
+        tell(worse, back, nrs_leg=6 if back < 7 else 3)
+        tell(warned, back, nrs_leg=2, saddle_numb=back == 0)
     ranked = [entry.name for entry in _caseload(clinic, clock)]
     assert ranked == ["C warned", "B worse", "A quiet"]
 
@@ -302,9 +244,9 @@ def test_one_statement_however_many_patients_and_however_long_their_history(
     app: Flask, clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
     for place in range(4):
-        patient = _settled(clinic, clock, name=f"Patient {place}")
+        patient = settled(clinic, clock, name=f"Patient {place}")
         for back in range(20):
-            _tell(patient, back, nrs_leg=3)
+            tell(patient, back, nrs_leg=3)
     sent: list[str] = []
 
     def count(*arguments: Any) -> None:
