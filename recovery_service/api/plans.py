@@ -27,7 +27,7 @@ from recovery_service.domain.plan_templates import PlanTemplate
 from recovery_service.errors import InvalidField, NoSuchObject
 from recovery_service.extensions import parts
 from recovery_service.models import Episode, PlanItem, PlanRevision
-from recovery_service.services import audit, plan_edits, plans, templates
+from recovery_service.services import audit, plan_drafts, plan_edits, plans, templates
 from recovery_service.services.plan_edits import NewItem
 from recovery_service.services.plans import PlanView, RevisionView
 from recovery_service.services.publishing import Publication
@@ -59,9 +59,9 @@ def draft(wish: dict[str, Any], episode_id: UUID) -> PlanView:
         episode = episode_in_scope(session, actor, episode_id)
         template = _chosen(session, episode, wish["template"])
         if template is not None:
-            plans.draft_from_template(session, actor, episode, template, now=now)
+            plan_drafts.draft_from_template(session, actor, episode, template, now=now)
         else:
-            plans.draft_of(session, actor, episode, now=now)
+            plan_drafts.draft_of(session, actor, episode, now=now)
         view = plans.view_plan(session, episode)
     log.info("plan_drafted", episode_id=episode_id)
     return view
@@ -212,7 +212,7 @@ def _chosen(session: Session, episode: Episode, code: str | None) -> PlanTemplat
 def _draft(session: Session, episode_id: UUID) -> tuple[Episode, PlanRevision]:
     actor = current_actor()
     episode = episode_in_scope(session, actor, episode_id)
-    return episode, plans.draft_of(session, actor, episode, now=request_time())
+    return episode, plan_drafts.draft_of(session, actor, episode, now=request_time())
 
 
 def _record(session: Session, episode: Episode, action: str, item_id: UUID) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from recovery_service.cli.demo_clinic_patient import DAY, DemoPatient
 from recovery_service.models import Appointment
-from recovery_service.services import plan_edits, plans
+from recovery_service.services import plan_drafts, plan_edits
 from recovery_service.services.booking import change_appointment
 from recovery_service.services.episodes import hold_episode, open_episode
 from recovery_service.services.profile import ProfileChange, change_profile
@@ -30,7 +30,9 @@ class EventfulPatient(DemoPatient):
     def walk_longer(self, now: datetime, minutes: int) -> None:
         """Change one item of the running plan, as a physiotherapist does after a call."""
         with self._open() as session:
-            draft = plans.draft_of(session, self._physiotherapist, self._episode(session), now=now)
+            draft = plan_drafts.draft_of(
+                session, self._physiotherapist, self._episode(session), now=now
+            )
             for item in items_of(session, draft):
                 if item.kind == "walking":
                     dose = {**item.dose, "minutes": minutes}

@@ -1,5 +1,6 @@
 """One of the demo's patients: what is done, by the services that everybody uses."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
@@ -19,7 +20,7 @@ from recovery_service.domain.episodes import NewEpisode
 from recovery_service.domain.identifiers import new_id
 from recovery_service.errors import RecoveryError
 from recovery_service.models import Episode, Patient
-from recovery_service.services import plan_edits, plans, templates
+from recovery_service.services import plan_drafts, plan_edits, templates
 from recovery_service.services.addresses import NewAddress, replace_addresses
 from recovery_service.services.agenda import agenda
 from recovery_service.services.check_ins import Reporter, record_check_in
@@ -109,7 +110,7 @@ class DemoPatient:
         with self._open() as session:
             episode = self._episode(session)
             template = templates.default_for(session, self._floor.content, episode)
-            draft = plans.draft_from_template(
+            draft = plan_drafts.draft_from_template(
                 session, self._physiotherapist, episode, template, now=now
             )
             for item in items_of(session, draft):
@@ -163,20 +164,14 @@ class DemoPatient:
         if isinstance(outcome, RecoveryError):
             raise outcome
 
-    def do_what_is_due(self, day: int, now: datetime, kind: str | None = None) -> None:
-        """Let the patient do some of what waits; the evening's check-in says the exercises."""
+    def do_what_is_due(self, day: int, now: datetime, kinds: Container[str]) -> None:
+        """Let the patient tick off some of what waits, of some kinds."""
         local_day = self._discharged + day * DAY
         key = (self._floor.clinic_id, self._patient_id)
         with self._open() as session:
             entries = agenda(session, *key, local_day, local_day, now=now, language="en")
             for entry in entries:
-                if (
-                    entry.state != "due"
-                    or entry.kind == "check_in"
-                    or kind not in (None, entry.kind)
-                ):
-                    continue
-                if self._feels_like(entry.kind):
+                if entry.state == "due" and entry.kind in kinds and self._feels_like(entry.kind):
                     self._complete(session, entry.id, now)
 
     def _feels_like(self, kind: str) -> bool:
@@ -191,13 +186,18 @@ class DemoPatient:
         )
         act(session, self._phone, occurrence_id, action, now=now, language=self.story.locale)
 
+    def reports_on(self, day: int) -> bool:
+        """Say whether a check-in is due on a day since discharge."""
+        since = (self._discharged + day * DAY - self._surgery).days
+        return self._floor.content.check_ins.is_due(since)
+
     def report(self, day: int, now: datetime) -> None:
         """Send a check-in, by the phone or by the physiotherapist who rang up."""
+        if not self.reports_on(day):
+            return
         catalogue = self._floor.content.check_ins
         local_day = self._discharged + day * DAY
         since = (local_day - self._surgery).days
-        if not catalogue.is_due(since):
-            return
         by_staff = not self.story.enrols
         new = NewCheckIn(
             id=new_id(now=now),

@@ -16,7 +16,7 @@ from recovery_service.domain.plan_templates import PlanTemplate
 from recovery_service.errors import Conflict, Invalid, NoSuchObject, SurgeryDateNeeded
 from recovery_service.extensions import parts
 from recovery_service.models import Episode, Patient
-from recovery_service.services import plans, templates
+from recovery_service.services import plan_drafts, plans, templates
 from recovery_service.services.publishing import Publication, publish
 from recovery_service.services.scope import current_episode, patient_in_scope
 
@@ -35,7 +35,7 @@ def draft_plan(patient_id: UUID) -> Response:
             template = templates.find(session, parts().content, code)
             if template is None or template.procedure != episode.procedure:
                 raise NoSuchObject("template")
-            plans.draft_from_template(session, actor, episode, template, now=now)
+            plan_drafts.draft_from_template(session, actor, episode, template, now=now)
     except (Conflict, Invalid) as refusal:
         return show_patient(patient_id, 409, problem=_words(refusal))
     log.info("plan_drafted", episode_id=episode.id)

@@ -28,7 +28,7 @@ from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.errors import ExternalIdKnown, Invalid
 from recovery_service.extensions import parts
 from recovery_service.models import Site
-from recovery_service.services import plans, templates
+from recovery_service.services import plan_drafts, templates
 from recovery_service.services.patients import Registered, register_patient
 from recovery_service.services.publishing import Publication, publish
 
@@ -73,7 +73,7 @@ def _register(session: Session, actor: Actor, wanted: Registration, *, now: date
     if wanted.plan == "later":
         return done
     template = templates.default_for(session, content, done.episode)
-    plans.draft_from_template(session, actor, done.episode, template, now=now)
+    plan_drafts.draft_from_template(session, actor, done.episode, template, now=now)
     if wanted.plan == "publish":
         publish(session, actor, done.episode, done.patient, template, Publication(), now=now)
     return done

@@ -57,19 +57,28 @@ def owed(
     return found
 
 
-def begin(rule: Rule, anchor_date: date, zone: str, *, gate: datetime, now: datetime) -> Replanned:
-    """Plan a schedule for the first time, perhaps late.
+def begin(
+    rule: Rule,
+    anchor_date: date,
+    zone: str,
+    *,
+    gate: datetime,
+    now: datetime,
+    already: Collection[str] = frozenset(),
+) -> Replanned:
+    """Plan a schedule whose gate was never open before, perhaps late.
 
     Nothing is due before `gate` (discharge, or the day the plan takes effect). Of what
     lies between it and a later `now`, a rule that catches up still keeps the latest
     occurrence while it is valid; nobody is shown days on which there was no plan.
+    `already` are the keys of rows that stand, of what the patient did ahead of time.
     """
-    plan = replan(rule, anchor_date, zone, gate=gate, now=now)
+    plan = replan(rule, anchor_date, zone, gate=gate, now=now, already=already)
     if rule.identity == "once" or rule.catch_up != "latest":
         return plan
     since = max(gate - _JUST_BEFORE, now - rule.validity)
     late = list(occurrences(rule, anchor_date, zone, since, now - _JUST_BEFORE))
-    return plan._replace(keep=tuple(late[-1:]))
+    return plan._replace(keep=tuple(each for each in late[-1:] if each.occ_key not in already))
 
 
 def replan(

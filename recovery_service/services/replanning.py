@@ -96,9 +96,12 @@ def _go_on(
 ) -> rescheduling.Replanned:
     anchor = course.anchor(rule)
     already = {row.occ_key for row in rows if not row.unmet}
-    if schedule is None or old_rule is None:
-        plan = rescheduling.begin(rule, anchor, course.zone, gate=course.gate, now=course.now)
-        return plan._replace(keep=tuple(each for each in plan.keep if each.occ_key not in already))
+    # A schedule whose gate is still ahead has not begun: moving the gate back to today must
+    # find this morning's again.
+    if schedule is None or old_rule is None or (course.owes and schedule.opens_at > course.now):
+        return rescheduling.begin(
+            rule, anchor, course.zone, gate=course.gate, now=course.now, already=already
+        )
     owed = _owed(course, schedule, old_rule, rows) if course.owes else []
     if course.from_tomorrow:
         plan = rescheduling.replan(

@@ -124,8 +124,7 @@ def _gate(episode: Episode, patient: Patient, effective_from: date) -> datetime:
     Discharge is the gate of every item, also of one that counts from surgery.
     """
     first_day = max(episode.discharge_date, effective_from)
-    gate = start_of_day(patient.time_zone, first_day)
-    return gate if episode.released_at is None else max(gate, episode.released_at)
+    return start_of_day(patient.time_zone, first_day)
 
 
 def _wanted(items: Iterable[PlanItem], patient: Patient) -> list[Wanted]:

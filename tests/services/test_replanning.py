@@ -74,6 +74,15 @@ def test_an_unsent_row_goes_when_discharge_moves_into_the_future(home: Home, ite
     assert (states(item), unsent(item), standing(item)) == ({}, 0, "03-05 540")
 
 
+def test_a_discharge_moved_away_and_back_finds_this_mornings_again(home: Home, item: Item) -> None:
+    """Planted: a schedule whose gate had not opened was replanned as one that ran."""
+    materialise(item, now=at(2, 9))
+    home.move(now=at(2, 9, 1), discharge_date=march(5))
+    home.move(now=at(2, 10), discharge_date=march(1))
+    assert states(item) == {"20260302.morning": "due"}
+    assert (due_times(item), standing(item)) == ({"20260302.morning": "03-02 09:00"}, "03-02 1080")
+
+
 def test_an_unsent_row_stays_when_its_time_does_not_change(home: Home, item: Item) -> None:
     materialise(item, now=at(2, 9))
     home.move(now=at(2, 9, 1), discharge_date=date(2026, 2, 28))
