@@ -4,9 +4,8 @@ One transaction and two statements a batch, whatever its size. The first locks t
 so that an edit of the plan waits for us or we skip what it holds; the second writes
 everything from arrays and advances the schedules. Foreign keys and indexes are nearly all
 of the time, so what helps is fewer rows, columns and indexes, not faster Python. Measured
-and of no use: joining the update on `ctid` (the primary key is as fast), adapting the
-arrays element by element (text is read faster), prepared plans (made for other sizes).
-Of great use: `by_index`, without which each batch scanned all schedules.
+and of no use: joining the update on `ctid` (the primary key is as fast). Of great use:
+`by_index`, without which each batch scanned all schedules.
 """
 
 from collections.abc import Iterable, Sequence
