@@ -15,6 +15,10 @@ REGISTERED, PUBLISHED, MOMENT, ENROLLED = time(9, 30), time(11), time(12), time(
 MORNING, EVENING = time(9, 40), time(18, 10)
 JUST_NOW = timedelta(minutes=10)
 
+_WALKING = frozenset({"walking"})
+_EXERCISE = frozenset({"physiotherapy"})
+_HABITS = _WALKING | {"posture", "movement_caution", "education", "follow_up"}
+
 Happening = Callable[[datetime], object]
 
 
@@ -58,7 +62,13 @@ class Recovery:
             yield self._event(day, EVENING, self._evening(day))
 
     def _morning(self, day: int) -> Happening:
-        return lambda now: self._patient.do_what_is_due(day, now)
+        """Begin the day; exercises wait for the evening where a check-in will tell of them."""
+
+        def happens(now: datetime) -> None:
+            told = self._patient.reports_on(day)
+            self._patient.do_what_is_due(day, now, _HABITS if told else _HABITS | _EXERCISE)
+
+        return happens
 
     def _evening(self, day: int) -> Happening:
         """Report the day; whoever has no phone is rung up, and ticks nothing off."""
@@ -66,7 +76,7 @@ class Recovery:
         def happens(now: datetime) -> None:
             self._patient.report(day, now)
             if self._story.enrols:
-                self._patient.do_what_is_due(day, now, "walking")
+                self._patient.do_what_is_due(day, now, _WALKING)
 
         return happens
 

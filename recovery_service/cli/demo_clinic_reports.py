@@ -58,7 +58,7 @@ def _told(story: Story, day: int, chance: Random) -> dict[str, Any]:
         "days_since_bowels": chance.choice((0, 1, 1, 2)),
         "walk_min": max(5, 10 + 3 * day - 4 * worst),
         "sit_tol_min": max(10, 25 + 2 * day - 3 * worst),
-        "sessions_done": chance.choice((1, 2)) if chance.random() < story.diligence else 0,
+        "sessions_done": chance.choice((3, 4, 5)) if chance.random() < story.diligence else 1,
         "sleep_h": round(8 - worst * 0.4 + chance.random(), 1),
         "mood": max(0, 9 - worst + chance.choice((-1, 0, 0))),
         "confidence": max(0, min(10, 8 - worst // 2 + day // 10)),
