@@ -39,7 +39,8 @@ WITH chosen AS MATERIALIZED (
 )
 SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c.episode_id,
        c.procedure, c.state, c.surgery_date, c.discharge_date, plan.published, plan.draft,
-       reach.enrolled, reach.reachable, last.local_date, last.received_at, last.answers, pain.days, silence.days,
+       reach.enrolled, reach.reachable, last.local_date, last.received_at, last.answers,
+       pain.days, silence.days,
        exercise.days, booked.starts_at, booked.title, to_book.rows
   FROM chosen c
  CROSS JOIN LATERAL (
