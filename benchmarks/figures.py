@@ -51,7 +51,8 @@ def alternate(
     """
     reached: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds):
-        order = list(contestants) if number % 2 == 0 else list(reversed(contestants))
+        names = list(contestants)
+        order = names if number % 2 == 0 else names[::-1]
         for name in order:
             reached[name].append(contestants[name]())
             print(

@@ -187,7 +187,7 @@ def _me(arena: _Arena, phone: Phone, seconds: float, rounds: int) -> Iterator[Fi
     yield ratio(ME[2], rates["ours"], rates["fastapi"], due_today=due, **_SETTING)
 
 
-_SETTING = {
+_SETTING: dict[str, Any] = {
     "workers": servers.WORKERS,
     "threads": servers.THREADS,
     "connections": CONNECTIONS,
