@@ -1,6 +1,7 @@
 """The demo: made once, found again, and every promise of its file of sign-ins kept."""
 
 import json
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -78,6 +79,7 @@ def test_the_demo_opens_is_usable_and_opens_again_on_the_same_data() -> None:
             assert seconds < _SECOND_START_SECONDS
     finally:
         EmbeddedPostgres(folder / "postgres").remove()
+        shutil.rmtree(folder.parent)
 
 
 def _everybody_signs_in(known: dict[str, Any]) -> None:

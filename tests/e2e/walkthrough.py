@@ -309,7 +309,8 @@ def main() -> None:
     def say(text: str) -> None:
         print(f"{time.monotonic() - begun:6.1f} s  {text}", flush=True)  # noqa: T201
 
-    postgres = EmbeddedPostgres(Path(tempfile.mkdtemp(prefix="walkthrough-")) / "postgres")
+    folder = Path(tempfile.mkdtemp(prefix="walkthrough-"))
+    postgres = EmbeddedPostgres(folder / "postgres")
     postgres.start()
     try:
         postgres.create_database("recovery")
@@ -322,6 +323,7 @@ def main() -> None:
             Walkthrough(place, provider, say).walk()
     finally:
         postgres.remove()
+        folder.rmdir()
 
 
 if __name__ == "__main__":
