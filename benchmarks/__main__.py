@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if lacking:
         print(f"missing: {', '.join(lacking)}", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cluster is removed
     figures: list[Figure] = []
     with durable_cluster() as server:
         with connected(server, "postgres") as connection:
