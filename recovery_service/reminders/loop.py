@@ -14,7 +14,7 @@ from recovery_service.reminders.sweep import Swept, sweep
 # Larger batches gain little more, and an edit may have to wait for one.
 BATCH = 5_000
 # While the database writes one batch, this process computes the next; the claim's locks keep
-# the two apart, as they keep two workers apart. A third gained nothing.
+# the two apart, as they keep two workers apart.
 ABREAST = 2
 
 
