@@ -88,7 +88,7 @@ def refresh_tokens(
             & (TokenFamily.id == RefreshToken.family_id),
         )
         .where(RefreshToken.clinic_id == token.clinic_id, RefreshToken.token_hash == token.hash)
-        .with_for_update(of=TokenFamily)
+        .with_for_update(of=[RefreshToken, TokenFamily])
         .execution_options(populate_existing=True)
     ).one_or_none()
     if found is None:
