@@ -6,11 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
+INSTALLED_BENCH := $(VENV)/installed-bench
 PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 # The oldest server that the service takes; the suite itself runs on the newest.
 OLDEST := RECOVERY_TEST_POSTGRES=16
-COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -41,7 +42,7 @@ static: $(INSTALLED_DEV) ## all of check that runs no test
 walkthrough: $(INSTALLED_DEV) ## do what a clinic does, and say each step
 	@$(BIN)/python -m tests.e2e.walkthrough
 
-bench: $(INSTALLED_DEV) ## measure; ONLY=name,name for some
+bench: $(INSTALLED_BENCH) ## measure; ONLY=name,name for some
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 nightly: check walkthrough ## check, the walkthrough, and the whole suite on PostgreSQL 16
@@ -52,9 +53,11 @@ format: $(INSTALLED_DEV) ## put code into its form
 	$(BIN)/ruff check --fix .
 
 lock: $(INSTALLED_DEV) ## pin the newest releases that pyproject.toml allows
-	$(COMPILE) --extra build --output-file requirements.txt
-	$(COMPILE) --extra build --extra dev --constraint requirements.txt \
+	$(COMPILE) pyproject.toml --extra build --output-file requirements.txt
+	$(COMPILE) pyproject.toml --extra build --extra dev --constraint requirements.txt \
 		--output-file requirements-dev.txt
+	$(COMPILE) benchmarks/requirements.in --constraint requirements-dev.txt \
+		--output-file benchmarks/requirements.txt
 
 clean: ## delete what was installed and what the tools left; the demo's data stays
 	rm -rf $(VENV) build dist htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \
@@ -71,4 +74,8 @@ $(INSTALLED): $(BIN)/python requirements.txt pyproject.toml
 
 $(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+$(INSTALLED_BENCH): $(INSTALLED_DEV) benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement benchmarks/requirements.txt
 	@touch $@
