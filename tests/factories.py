@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,7 +23,6 @@ from recovery_service.services.passwords import hash_password
 from recovery_service.services.tokens import Issuer, issue_tokens
 
 PASSWORD = "correct horse battery staple"
-_HASHES: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,9 @@ def make_clinic(
     return made
 
 
+@cache
 def _hash(password: str) -> str:
-    return _HASHES.setdefault(password, hash_password(password))
+    return hash_password(password)
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ _THOROUGH = json.JSONDecoder(
 )
 
 
-class _Unusual(Exception):  # noqa: N818 - no error: the thorough reader decides
+class _Unusual(Exception):
     """Ends the quick reading of a document."""
 
 

@@ -16,8 +16,6 @@ EmbeddedPostgresError
 └── DatabaseNameInvalid    PostgreSQL would cut or refuse the name
 """
 
-# ruff: noqa: N818 - the names are what happened
-
 from pathlib import Path
 
 

@@ -39,7 +39,7 @@ _NEVER = tuple(
 )
 
 
-class UnsafeEndpoint(ValueError):  # noqa: N818 - what happened, in the words of the field
+class UnsafeEndpoint(ValueError):
     """The URL is not one that the service may connect to; the text says why."""
 
 

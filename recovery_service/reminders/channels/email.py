@@ -59,7 +59,7 @@ class EmailSettings:
     clock: Clock = field(default_factory=SystemClock)
 
 
-class BadMailbox(ValueError):  # noqa: N818 - what happened, in the words of the field
+class BadMailbox(ValueError):
     """Not an address that mail is sent to; the text does not repeat it."""
 
 

@@ -188,7 +188,7 @@ class WebPush:
         return urlsafe_b64encode(digest[:24]).decode()
 
 
-class _Malformed(Exception):  # noqa: N818 - carries its outcome, and never leaves this file
+class _Malformed(Exception):
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome)
         self.outcome = outcome
