@@ -19,6 +19,7 @@ EXERCISE = sorted(name for name, kind in REMINDER_KINDS.items() if kind.counts =
 
 _DAY = timedelta(days=1)
 
+# By the patient first: that is what the index of schedules knows.
 _DAY_OF = """
 SELECT s.id, s.kind, s.anchor_date, s.time_zone, r.rule::text,
        CASE WHEN s.next_due_at IS NOT NULL THEN s.next_date END, s.next_minute, s.next_due_at,
@@ -27,7 +28,8 @@ SELECT s.id, s.kind, s.anchor_date, s.time_zone, r.rule::text,
   JOIN schedule_rule r ON r.clinic_id = s.clinic_id AND r.hash = s.rule_hash
   LEFT JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
    AND o.occ_key >= %(from_key)s AND o.occ_key < %(until_key)s
- WHERE s.clinic_id = %(clinic_id)s AND s.episode_id = %(episode_id)s AND s.kind = ANY (%(kinds)s)
+ WHERE s.clinic_id = %(clinic_id)s AND s.patient_id = %(patient_id)s
+   AND s.episode_id = %(episode_id)s AND s.kind = ANY (%(kinds)s)
  ORDER BY s.id, o.due_at
 """
 
@@ -77,6 +79,7 @@ def lock_day(session: Session, clinic_id: UUID, patient_id: UUID) -> None:
 def credit_day(
     session: Session,
     clinic_id: UUID,
+    patient_id: UUID,
     episode_id: UUID,
     *,
     check_in_id: UUID,
@@ -89,7 +92,8 @@ def credit_day(
     `sessions` is how many the patient has done that day in all: so many of the day's
     sessions count as done, the earliest open ones first, and never one more.
     """
-    spots = sorted(_spots(session, clinic_id, episode_id, day), key=lambda spot: spot.due_at)
+    found = _spots(session, clinic_id, patient_id, episode_id, day)
+    spots = sorted(found, key=lambda spot: spot.due_at)
     asked = [spot for spot in spots if spot.kind == "check_in" and spot.planned is not None]
     exercise = [spot for spot in spots if spot.kind != "check_in"]
     done = sum(spot.state == "done" for spot in exercise)
@@ -128,9 +132,12 @@ def _complete(session: Session, clinic_id: UUID, spot: _Spot, *, now: datetime) 
     return int(session.execute(_INSERT, values).scalar_one())
 
 
-def _spots(session: Session, clinic_id: UUID, episode_id: UUID, day: date) -> Iterator[_Spot]:
+def _spots(
+    session: Session, clinic_id: UUID, patient_id: UUID, episode_id: UUID, day: date
+) -> Iterator[_Spot]:
     values = {
         "clinic_id": clinic_id,
+        "patient_id": patient_id,
         "episode_id": episode_id,
         "kinds": [*EXERCISE, "check_in"],
         "from_key": f"{day:%Y%m%d}",

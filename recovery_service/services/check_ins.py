@@ -153,6 +153,7 @@ def _record_and_credit(
     credit_day(
         session,
         reporter.clinic_id,
+        reporter.patient_id,
         outcome.episode_id,
         check_in_id=new.id,
         day=values["date"],
