@@ -36,8 +36,9 @@ CHECK_INS = ("checkin_vs_fastapi", "checkin_vs_bare_flask")
 ME = ("me_rps", "me_p99_ms", "me_vs_fastapi")
 NAMES = (*CHECK_INS, *ME)
 
-# Of a hundred forms so many tell of exercise sessions that the app has not logged.
-EXERCISED = 10
+# Of a hundred forms so many tell of exercise sessions that the app has not logged; ours then
+# credits them in a second transaction, which the twin's bare work has no counterpart of.
+EXERCISED = 0
 
 
 def measure(

@@ -1,11 +1,22 @@
 """What a check-in completes beside itself: the day's check-in, and sessions it tells of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from sqlalchemy import select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    String,
+    Uuid,
+    bindparam,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.recurrence import Occurrence as Planned
@@ -36,22 +47,39 @@ SELECT s.id, s.kind, s.anchor_date, s.time_zone, r.rule::text,
 _INSERT = text("""
 INSERT INTO occurrence (clinic_id, lineage_id, occ_key, local_date, due_at, expires_at, state,
                         reason, round, closed_at)
-VALUES (:clinic_id, :lineage_id, :occ_key, :local_date, :due_at, :expires_at, 'done',
-        'check_in', 0, :now)
-RETURNING id
-""")
+SELECT :clinic_id, n.lineage_id, n.occ_key, n.local_date, n.due_at, n.expires_at, 'done',
+       'check_in', 0, :now
+  FROM unnest(:lineages, :keys, :dates, :dues, :expiries)
+       AS n (lineage_id, occ_key, local_date, due_at, expires_at)
+RETURNING lineage_id, occ_key, id
+""").bindparams(
+    bindparam("clinic_id", type_=Uuid),
+    bindparam("now", type_=DateTime(timezone=True)),
+    bindparam("lineages", type_=ARRAY(Uuid)),
+    bindparam("keys", type_=ARRAY(String)),
+    bindparam("dates", type_=ARRAY(Date)),
+    bindparam("dues", type_=ARRAY(DateTime(timezone=True))),
+    bindparam("expiries", type_=ARRAY(DateTime(timezone=True))),
+)
 
 _CLOSE = text("""
 UPDATE occurrence SET state = 'done', reason = 'check_in', closed_at = :now
- WHERE clinic_id = :clinic_id AND id = :id AND state IN ('due', 'snoozed', 'missed')
+ WHERE clinic_id = :clinic_id AND id = ANY(:ids) AND state IN ('due', 'snoozed', 'missed')
 """)
 
-_ACTION = text("""
+_ACTIONS = text("""
 INSERT INTO occurrence_action (clinic_id, id, occurrence_id, action, at, received_at, late,
                                retired, source)
-VALUES (:clinic_id, :id, :occurrence_id, 'complete', :now, :now, :late, false, 'check_in')
+SELECT :clinic_id, n.id, n.occurrence_id, 'complete', :now, :now, n.late, false, 'check_in'
+  FROM unnest(:ids, :occurrences, :late) AS n (id, occurrence_id, late)
 ON CONFLICT DO NOTHING
-""")
+""").bindparams(
+    bindparam("clinic_id", type_=Uuid),
+    bindparam("now", type_=DateTime(timezone=True)),
+    bindparam("ids", type_=ARRAY(Uuid)),
+    bindparam("occurrences", type_=ARRAY(BigInteger)),
+    bindparam("late", type_=ARRAY(Boolean)),
+)
 
 
 class _Spot(NamedTuple):
@@ -98,38 +126,55 @@ def credit_day(
     exercise = [spot for spot in spots if spot.kind != "check_in"]
     done = sum(spot.state == "done" for spot in exercise)
     waiting = [spot for spot in exercise if spot.state in ("due", "snoozed", "missed", "ahead")]
-    for spot in asked:
-        _complete(session, clinic_id, spot, now=now)
-    for spot in waiting[: max(sessions - done, 0)]:
-        occurrence_id = _complete(session, clinic_id, spot, now=now)
-        action = {
+    credited = waiting[: max(sessions - done, 0)]
+    ids = _complete(session, clinic_id, [*asked, *credited], now=now)
+    if credited:
+        _tell(session, clinic_id, check_in_id, credited, ids, now=now)
+
+
+def _complete(
+    session: Session, clinic_id: UUID, spots: Sequence[_Spot], *, now: datetime
+) -> dict[tuple[UUID, str], int]:
+    """Close these and return their internal keys; one statement a kind of thing, not a row."""
+    ids = {(spot.lineage_id, spot.key): spot.row_id for spot in spots if spot.row_id is not None}
+    rows = list(ids.values())
+    if rows:
+        session.execute(_CLOSE, {"clinic_id": clinic_id, "ids": rows, "now": now})
+        cancel_unsent(session, clinic_id, rows, reason="done", now=now)
+    ahead = [(spot.lineage_id, spot.planned) for spot in spots if spot.planned is not None]
+    if ahead:
+        values = {
             "clinic_id": clinic_id,
-            "id": uuid5(check_in_id, f"{spot.lineage_id}.{spot.key}"),
-            "occurrence_id": occurrence_id,
-            "late": spot.state == "missed",
             "now": now,
+            "lineages": [lineage for lineage, _ in ahead],
+            "keys": [planned.occ_key for _, planned in ahead],
+            "dates": [planned.local_date for _, planned in ahead],
+            "dues": [planned.due_at for _, planned in ahead],
+            "expiries": [planned.expires_at for _, planned in ahead],
         }
-        session.execute(_ACTION, action)
+        for row in session.execute(_INSERT, values):
+            ids[row.lineage_id, row.occ_key] = row.id
+    return ids
 
 
-def _complete(session: Session, clinic_id: UUID, spot: _Spot, *, now: datetime) -> int:
-    if spot.row_id is not None:
-        session.execute(_CLOSE, {"clinic_id": clinic_id, "id": spot.row_id, "now": now})
-        cancel_unsent(session, clinic_id, [spot.row_id], reason="done", now=now)
-        return spot.row_id
-    planned = spot.planned
-    if planned is None:
-        raise ValueError("an occurrence is a row or ahead")
+def _tell(
+    session: Session,
+    clinic_id: UUID,
+    check_in_id: UUID,
+    spots: Sequence[_Spot],
+    ids: Mapping[tuple[UUID, str], int],
+    *,
+    now: datetime,
+) -> None:
+    """Keep that the report completed these sessions; a repeated report adds nothing."""
     values = {
         "clinic_id": clinic_id,
-        "lineage_id": spot.lineage_id,
-        "occ_key": planned.occ_key,
-        "local_date": planned.local_date,
-        "due_at": planned.due_at,
-        "expires_at": planned.expires_at,
         "now": now,
+        "ids": [uuid5(check_in_id, f"{spot.lineage_id}.{spot.key}") for spot in spots],
+        "occurrences": [ids[spot.lineage_id, spot.key] for spot in spots],
+        "late": [spot.state == "missed" for spot in spots],
     }
-    return int(session.execute(_INSERT, values).scalar_one())
+    session.execute(_ACTIONS, values)
 
 
 def _spots(
