@@ -36,7 +36,7 @@ def test_a_worker_outlives_its_database(
 ) -> None:
     """Crash the server while reminders are on their way; the answers come while it is down.
 
-    Planted: let a failed settling pass, and all that was on its way rings twice.
+    What a failed settling costs is shown by `tests/reminders/test_settle_waits.py`.
     """
     crowd = crowd_of(60)
     ward.provider.behave(delay=0.5)
