@@ -34,8 +34,9 @@ WITH fallen AS (
     ON CONFLICT (clinic_id, lineage_id, occ_key) DO NOTHING
     RETURNING clinic_id, id, lineage_id, due_at
 ), told AS (
-    INSERT INTO delivery (clinic_id, occurrence_id, destination_id, round, state, wake_at, attempts)
-    SELECT f.clinic_id, f.id, d.id, 0, 'ready', f.due_at, 0
+    INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, state, wake_at,
+                          attempts)
+    SELECT f.clinic_id, f.id, d.id, d.channel, 0, 'ready', f.due_at, 0
       FROM fallen f
       JOIN owed w ON w.clinic_id = f.clinic_id AND w.lineage_id = f.lineage_id
       JOIN destination d ON d.clinic_id = w.clinic_id AND d.patient_id = w.patient_id

@@ -120,8 +120,10 @@ def materialise(item: Item, *, now: datetime) -> None:
         due, following = due_occurrences(
             Rule.parse(rule_row.rule), schedule.anchor_date, schedule.time_zone, place, now=now
         )
-        destinations = session.scalars(
-            select(Destination.id).where(Destination.patient_id == schedule.patient_id)
+        destinations = session.execute(
+            select(Destination.id, Destination.channel).where(
+                Destination.patient_id == schedule.patient_id
+            )
         ).all()
         for found in due:
             _write(session, item, found, destinations)
@@ -141,11 +143,11 @@ def _write(session: Any, item: Item, found: Occurrence, destinations: Any) -> No
     )  # fmt: skip
     if made is None:
         return
-    for destination in destinations:
+    for destination, channel in destinations:
         session.add(
             Delivery(
                 clinic_id=item.clinic_id, occurrence_id=made, destination_id=destination,
-                wake_at=found.due_at,
+                channel=channel, wake_at=found.due_at,
             )
         )  # fmt: skip
 

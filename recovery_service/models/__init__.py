@@ -1,12 +1,12 @@
 """The tables, typed. Imports everything, so that the metadata is complete."""
 
-from recovery_service.models.appointments import Appointment
+from recovery_service.models.appointments import Appointment, AppointmentResponse
 from recovery_service.models.audit import AuditEvent
 from recovery_service.models.base import Base
 from recovery_service.models.check_ins import CheckIn
 from recovery_service.models.clinics import Clinic
 from recovery_service.models.consents import Consent
-from recovery_service.models.deliveries import Delivery
+from recovery_service.models.deliveries import Delivery, ReminderDay
 from recovery_service.models.devices import Destination, Device, EnrolmentCode
 from recovery_service.models.episodes import Episode
 from recovery_service.models.infrastructure import AttemptBucket, DirectoryEntry, WorkerHeartbeat
@@ -28,6 +28,7 @@ from recovery_service.models.tokens import AccessToken, RefreshToken, StaffSessi
 __all__ = [
     "AccessToken",
     "Appointment",
+    "AppointmentResponse",
     "AttemptBucket",
     "AuditEvent",
     "Base",
@@ -52,6 +53,7 @@ __all__ = [
     "PlanTemplateVersion",
     "RecoveryPlan",
     "RefreshToken",
+    "ReminderDay",
     "Schedule",
     "ScheduleRule",
     "Site",

@@ -24,6 +24,7 @@ class Appointment(Versioned, Base):
 
     ``target_day, from_day, to_day`` are the template's days since surgery; while
     the appointment is to be booked, its window moves with the surgery date.
+    ``response`` is what the patient said last about the time that stands.
     """
 
     __tablename__ = "appointment"
@@ -41,6 +42,10 @@ class Appointment(Versioned, Base):
         CheckConstraint("minutes BETWEEN 5 AND 480", name="minutes"),
         CheckConstraint("mode IN ('in_person', 'phone', 'video')", name="mode"),
         CheckConstraint("window_to >= window_from", name="window"),
+        CheckConstraint(
+            "response IN ('confirm', 'request_change', 'booked_elsewhere')", name="response"
+        ),
+        CheckConstraint("(response IS NULL) = (responded_at IS NULL)", name="responded"),
         Index(
             "uq_appointment_template",
             "clinic_id",
@@ -72,3 +77,26 @@ class Appointment(Versioned, Base):
     mode: Mapped[str] = operational(String(16), default="in_person")
     preparation: Mapped[str | None] = health(Text)
     created_by: Mapped[OptionalReference]
+    response: Mapped[str | None] = operational(String(16))
+    responded_at: Mapped[datetime | None] = operational()
+
+
+class AppointmentResponse(Base):
+    """What the patient said about an appointment; the phone's id makes a retry harmless."""
+
+    __tablename__ = "appointment_response"
+    __table_args__ = (
+        within_clinic("appointment", "appointment_id"),
+        CheckConstraint(
+            "response IN ('confirm', 'request_change', 'booked_elsewhere')", name="response"
+        ),
+        Index("ix_appointment_response_appointment", "clinic_id", "appointment_id"),
+    )
+
+    clinic_id: Mapped[ClinicKey]
+    id: Mapped[PrimaryKey]
+    appointment_id: Mapped[Reference]
+    response: Mapped[str] = operational(String(16))
+    starts_at: Mapped[datetime | None] = operational()
+    received_at: Mapped[datetime] = operational()
+    device_id: Mapped[OptionalReference]

@@ -77,6 +77,8 @@ class Destination(Stamped, Base):
     """Where a delivery can go: a device's push subscription, an address, or the inbox.
 
     A provider that says a token is gone retires the destination, never the plan.
+    ``sync_due_at`` is when a silent push tells the device to fetch what changed; null
+    when it knows.
     """
 
     __tablename__ = "destination"
@@ -111,6 +113,13 @@ class Destination(Stamped, Base):
             postgresql_where=text("device_id IS NULL AND retired_at IS NULL"),
         ),
         Index("ix_destination_patient", "clinic_id", "patient_id"),
+        Index(
+            "ix_destination_sync",
+            "channel",
+            "sync_due_at",
+            postgresql_where=text("sync_due_at IS NOT NULL"),
+        ),
+        CheckConstraint("sync_attempts >= 0", name="sync_attempts"),
     )
 
     clinic_id: Mapped[ClinicKey]
@@ -125,3 +134,5 @@ class Destination(Stamped, Base):
     opted_out_at: Mapped[datetime | None] = operational()
     retired_at: Mapped[datetime | None] = operational()
     retired_reason: Mapped[str | None] = operational(String(32))
+    sync_due_at: Mapped[datetime | None] = operational()
+    sync_attempts: Mapped[int] = operational(SmallInteger, default=0, server_default="0")

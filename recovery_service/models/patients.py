@@ -23,7 +23,9 @@ class Patient(Versioned, Base):
     """A person in one clinic.
 
     ``preferences``: ``quiet_hours {from, to}``, ``reminder_times {item_or_kind: {slot: "HH:MM"}}``,
-    ``channels {kind: [channel]}``, ``pause {from, to}``; what is absent is the default.
+    ``channels {kind: [channel]}``, ``pause {from, to}``, ``sitting_breaks {enabled, most}``,
+    ``failover`` (`sms`, `email`, `none`); what is absent is the clinic's default.
+    ``plan_revision`` counts what a device that schedules reminders itself must know.
     """
 
     __tablename__ = "patient"
@@ -43,6 +45,7 @@ class Patient(Versioned, Base):
     locale: Mapped[str] = operational(String(16))
     contact_mode: Mapped[str] = operational(String(8), default="app")
     preferences: Mapped[dict[str, Any]] = operational(default=dict)
+    plan_revision: Mapped[int] = operational(default=0, server_default="0")
 
 
 class PatientExternalId(Base):

@@ -36,11 +36,10 @@ _CLAIM = """
 WITH ready AS (
     SELECT d.clinic_id, d.id
       FROM delivery d
-      JOIN destination t ON t.clinic_id = d.clinic_id AND t.id = d.destination_id
-     WHERE d.state IN ('ready', 'leased') AND d.wake_at <= %(now)s AND t.channel = %(channel)s
+     WHERE d.state IN ('ready', 'leased') AND d.channel = %(channel)s AND d.wake_at <= %(now)s
      ORDER BY d.wake_at
      LIMIT %(batch)s
-       FOR UPDATE OF d SKIP LOCKED
+       FOR UPDATE SKIP LOCKED
 )
 UPDATE delivery d
    SET state = 'leased', owner = %(owner)s, wake_at = %(lease_ends)s,
@@ -54,12 +53,11 @@ _UNSENDABLE = """
 WITH ready AS (
     SELECT d.clinic_id, d.id
       FROM delivery d
-      JOIN destination t ON t.clinic_id = d.clinic_id AND t.id = d.destination_id
      WHERE d.state IN ('ready', 'leased') AND d.wake_at <= %(now)s
-       AND t.channel <> ALL (%(channels)s)
+       AND d.channel <> ALL (%(channels)s)
      ORDER BY d.id
      LIMIT %(batch)s
-       FOR UPDATE OF d SKIP LOCKED
+       FOR UPDATE SKIP LOCKED
 )
 UPDATE delivery d
    SET state = 'dead', reason = 'no_channel', owner = NULL, settled_at = %(now)s

@@ -88,8 +88,9 @@ WITH stored AS (
     ON CONFLICT (clinic_id, lineage_id, occ_key) DO NOTHING
     RETURNING clinic_id, id, lineage_id, due_at, state
 )
-INSERT INTO delivery (clinic_id, occurrence_id, destination_id, round, state, wake_at, attempts)
-SELECT o.clinic_id, o.id, d.id, 0, 'ready', o.due_at, 0
+INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, state, wake_at,
+                      attempts)
+SELECT o.clinic_id, o.id, d.id, d.channel, 0, 'ready', o.due_at, 0
   FROM stored o
   JOIN schedule s ON s.clinic_id = o.clinic_id AND s.id = o.lineage_id
   JOIN destination d ON d.clinic_id = s.clinic_id AND d.patient_id = s.patient_id

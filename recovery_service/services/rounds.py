@@ -13,8 +13,9 @@ from recovery_service.reminders.reach import takes
 from recovery_service.services.unsent import cancel_unsent
 
 _REMIND = text(f"""
-INSERT INTO delivery (clinic_id, occurrence_id, destination_id, round, state, wake_at, attempts)
-SELECT :clinic_id, :occurrence_id, d.id, :round, 'ready', :wake_at, 0
+INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, cause, state,
+                      wake_at, attempts)
+SELECT :clinic_id, :occurrence_id, d.id, d.channel, :round, :cause, 'ready', :wake_at, 0
   FROM destination d
  WHERE d.clinic_id = :clinic_id AND d.patient_id = :patient_id AND {takes(":kind")}
 ON CONFLICT DO NOTHING
@@ -58,6 +59,7 @@ def remind(session: Session, schedule: Schedule, row: Occurrence, *, wake_at: da
         "patient_id": schedule.patient_id,
         "kind": schedule.kind,
         "round": row.round,
+        "cause": "snooze" if row.round else "due",
         "wake_at": wake_at,
     }
     session.execute(_REMIND, values)

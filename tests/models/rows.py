@@ -140,7 +140,16 @@ def _history(ids: dict[str, UUID]) -> Rows:
             "id": -1,
             "occurrence_id": -1,
             "destination_id": ids["destination"],
+            "channel": "inbox",
             "wake_at": NOW,
+        },
+        "reminder_day": {
+            "patient_id": ids["patient"],
+            "local_date": DAY,
+            "pushes": 0,
+            "breaks": 0,
+            "tapered": False,
+            "ignored": 0,
         },
         "check_in": {
             "episode_id": ids["episode"],
@@ -158,6 +167,11 @@ def _history(ids: dict[str, UUID]) -> Rows:
             "episode_id": ids["episode"],
             "site_id": ids["site"],
             "kind": "follow_up",
+        },
+        "appointment_response": {
+            "appointment_id": ids["appointment"],
+            "response": "confirm",
+            "received_at": NOW,
         },
         "audit_event": {
             "at": NOW,
@@ -197,7 +211,10 @@ def another(name: str, rows: Rows, changes: Row | None = None) -> Row:
     """Return a second valid row of a table, with changes: nothing unique is taken twice."""
     row = dict(rows[name])
     for column in table(name).primary_key.columns:
-        if column.name not in {"clinic_id", "site_id", "kind", "system"} or name == "clinic":
+        if (
+            column.name not in {"clinic_id", "site_id", "patient_id", "kind", "system"}
+            or name == "clinic"
+        ):
             row[column.name] = _new_key(column.type)
     distinct: Row = _DISTINCT.get(name, dict)()
     return row | distinct | (changes or {})

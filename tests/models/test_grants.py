@@ -27,11 +27,28 @@ WORKER: dict[str, set[str]] = {
     "occurrence": {"INSERT", "SELECT", "UPDATE"},
     "schedule": {"SELECT", "UPDATE"},
     "schedule_rule": {"SELECT"},
+    "reminder_day": {"DELETE", "INSERT", "SELECT", "UPDATE"},
     "worker_heartbeat": {"DELETE", "INSERT", "SELECT", "UPDATE"},
 }
 WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
-    ("destination", "UPDATE"): {"retired_at", "retired_reason"},
-    ("episode", "SELECT"): {"clinic_id", "id", "patient_id", "state"},
+    ("destination", "UPDATE"): {"retired_at", "retired_reason", "sync_due_at", "sync_attempts"},
+    ("device", "SELECT"): {
+        "clinic_id",
+        "id",
+        "patient_id",
+        "permission",
+        "scheduled_until",
+        "plan_revision",
+        "revoked_at",
+    },
+    ("episode", "SELECT"): {
+        "clinic_id",
+        "id",
+        "patient_id",
+        "state",
+        "surgery_date",
+        "discharge_date",
+    },
     ("patient", "SELECT"): {
         "clinic_id",
         "id",
@@ -39,14 +56,17 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
         "locale",
         "contact_mode",
         "preferences",
+        "plan_revision",
     },
 }
 BEHIND_THE_LOOP = {
     "delivery",
     "destination",
+    "device",
     "episode",
     "occurrence",
     "patient",
+    "reminder_day",
     "schedule",
     "schedule_rule",
 }

@@ -135,8 +135,9 @@ def test_a_database_can_be_migrated_by_a_script(postgres: EmbeddedPostgres) -> N
         with connected(postgres, name, "recovery_migrator") as connection:
             driver = connection.connection.driver_connection
             assert driver is not None
-            driver.execute(sql_of_all_migrations())
-            driver.commit()
+            driver.autocommit = True  # as psql runs a script, one statement after another
+            for statement in sql_of_all_migrations().split(";\n\n"):
+                driver.execute(statement)
             context = MigrationContext.configure(connection)
             assert compare_metadata(context, Base.metadata) == []
     finally:

@@ -96,6 +96,13 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
         {"state": state, "settled_at": NOW} for state in ("dropped", "dead")
     ),
     "ck_delivery_counts": ({"attempts": -1}, {"round": -1}),
+    "ck_delivery_cause": ({"cause": "whim"},),
+    "ck_reminder_day_counts": ({"pushes": -1}, {"breaks": -1}, {"ignored": -1}),
+    "ck_reminder_day_led": ({"led_by": 1}, {"carries_until": NOW}),
+    "ck_destination_sync_attempts": ({"sync_attempts": -1},),
+    "ck_appointment_response": ({"response": "maybe", "responded_at": NOW},),
+    "ck_appointment_responded": ({"response": "confirm"}, {"responded_at": NOW}),
+    "ck_appointment_response_response": ({"response": "maybe"},),
     "ck_check_in_source": ({"source": "fax"},),
     "ck_check_in_note": ({"note": LONG_NOTE},),
     "ck_check_in_answers": ({"answers": []},),
