@@ -17,7 +17,9 @@ class Message:
     texts of `kind` in `language` (BCP 47), never what the plan item says. `ttl` is the whole
     seconds left until the occurrence expires, counted when the batch is handed over.
     `collapse` is the same for every repeat of one reminder, so that a device shows it once.
-    `deep_link` is a path with an opaque id only.
+    `deep_link` is a path with an opaque id only. `carries` is how many reminders of the
+    moment this one message stands for. A `silent` one shows nothing: it tells the app to
+    fetch what changed, and a channel that can only show answers `Dead("not_silent")`.
     """
 
     delivery_id: str
@@ -30,6 +32,8 @@ class Message:
     collapse: str
     urgency: Urgency = "normal"
     deep_link: str | None = None
+    carries: int = 1
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
