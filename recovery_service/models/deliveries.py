@@ -77,15 +77,14 @@ class ReminderDay(Base):
     """What a patient was reminded of on one local date: the ledger of the day's budget.
 
     ``pushes`` and ``breaks`` count what went out against the budget and against the cap
-    of sitting breaks; one push to several devices counts once. ``led_by`` is the occurrence
-    whose push carried what falls due until ``carries_until``. ``tapered`` and ``ignored``
-    (posture reminders in a row without an answer) are read once, when the day begins.
+    of posture reminders; one push to several devices counts once. ``led_by`` is the
+    occurrence whose push carries what falls due until ``carries_until``.
     """
 
     __tablename__ = "reminder_day"
     __table_args__ = (
         within_clinic("patient", "patient_id"),
-        CheckConstraint("pushes >= 0 AND breaks >= 0 AND ignored >= 0", name="counts"),
+        CheckConstraint("pushes >= 0 AND breaks >= 0", name="counts"),
         CheckConstraint("(led_by IS NULL) = (carries_until IS NULL)", name="led"),
     )
 
@@ -98,7 +97,5 @@ class ReminderDay(Base):
     )
     pushes: Mapped[int] = operational(SmallInteger, default=0)
     breaks: Mapped[int] = operational(SmallInteger, default=0)
-    tapered: Mapped[bool] = operational(default=False)
-    ignored: Mapped[int] = operational(SmallInteger, default=0)
     led_by: Mapped[int | None] = operational(BigInteger)
     carries_until: Mapped[datetime | None] = operational()

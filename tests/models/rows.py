@@ -148,8 +148,6 @@ def _history(ids: dict[str, UUID]) -> Rows:
             "local_date": DAY,
             "pushes": 0,
             "breaks": 0,
-            "tapered": False,
-            "ignored": 0,
         },
         "check_in": {
             "episode_id": ids["episode"],

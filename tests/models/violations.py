@@ -97,7 +97,7 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "ck_delivery_counts": ({"attempts": -1}, {"round": -1}),
     "ck_delivery_cause": ({"cause": "whim"},),
-    "ck_reminder_day_counts": ({"pushes": -1}, {"breaks": -1}, {"ignored": -1}),
+    "ck_reminder_day_counts": ({"pushes": -1}, {"breaks": -1}),
     "ck_reminder_day_led": ({"led_by": 1}, {"carries_until": NOW}),
     "ck_destination_sync_attempts": ({"sync_attempts": -1},),
     "ck_appointment_response": ({"response": "maybe", "responded_at": NOW},),

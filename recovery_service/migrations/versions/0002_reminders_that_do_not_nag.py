@@ -74,11 +74,9 @@ def add_tables() -> None:
         sa.Column("local_date", sa.Date(), nullable=False),
         sa.Column("pushes", sa.SmallInteger(), nullable=False),
         sa.Column("breaks", sa.SmallInteger(), nullable=False),
-        sa.Column("tapered", sa.Boolean(), nullable=False),
-        sa.Column("ignored", sa.SmallInteger(), nullable=False),
         sa.Column("led_by", sa.BigInteger(), nullable=True),
         sa.Column("carries_until", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("pushes >= 0 AND breaks >= 0 AND ignored >= 0", name="counts"),
+        sa.CheckConstraint("pushes >= 0 AND breaks >= 0", name="counts"),
         sa.CheckConstraint("(led_by IS NULL) = (carries_until IS NULL)", name="led"),
         sa.ForeignKeyConstraint(
             ["clinic_id", "patient_id"],
