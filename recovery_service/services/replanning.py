@@ -20,6 +20,7 @@ from recovery_service.domain.local_time import local_date
 from recovery_service.domain.recurrence import Occurrence, Place, Rule
 from recovery_service.models import Episode, Patient, Schedule, ScheduleRule
 from recovery_service.services import occurrence_rows
+from recovery_service.services.device_plan import plan_changed
 from recovery_service.services.occurrence_rows import NewRow, Standing
 from recovery_service.services.unsent import cancel_unsent
 
@@ -62,6 +63,7 @@ class Course:
 def carry_on(session: Session, course: Course, wanted: Sequence[Wanted]) -> None:
     """Replan every schedule of an episode, and begin and end those that come and go."""
     clinic_id = course.episode.clinic_id
+    plan_changed(session, clinic_id, course.patient.id, now=course.now)
     schedules = locked(session, course.episode)
     rules = _rules(session, schedules.values())
     rows = _standing(session, course, schedules)

@@ -15,6 +15,7 @@ from recovery_service.domain.recurrence import Rule
 from recovery_service.domain.reminder_times import with_own_times
 from recovery_service.models import Episode, Patient, PlanItem, PlanRevision, RecoveryPlan
 from recovery_service.services import occurrence_rows
+from recovery_service.services.device_plan import plan_changed
 from recovery_service.services.replanning import Course, Wanted, carry_on, locked, stop
 from recovery_service.services.unsent import cancel_unsent
 
@@ -143,6 +144,7 @@ def _wanted(items: Iterable[PlanItem], patient: Patient) -> list[Wanted]:
 
 
 def _fall_silent(session: Session, episode: Episode, *, reason: str, now: datetime) -> None:
+    plan_changed(session, episode.clinic_id, episode.patient_id, now=now)
     schedules = locked(session, episode)
     for schedule in schedules.values():
         stop(schedule)
