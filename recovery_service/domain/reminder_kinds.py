@@ -19,7 +19,8 @@ class ReminderKind:
     `counts` names the adherence figure it counts for (`exercise`, `posture`), None for
     none. `identity` is `recurring` or `once`. `quiet` is what quiet hours do to it
     (`shift`, `drop`, `ignore`), `priority` what survives the daily push budget (1 is
-    highest, 9 lowest). `titles` and `lines` are the notification's texts by language.
+    highest, 9 lowest). One that is `nudged` is spoken of once more while it is not answered.
+    `titles` and `lines` are the notification's texts by language.
     """
 
     name: str
@@ -27,6 +28,7 @@ class ReminderKind:
     identity: str = "recurring"
     quiet: str = "shift"
     priority: int
+    nudged: bool = False
     titles: Mapping[str, str]
     lines: Mapping[str, str]
 
@@ -59,6 +61,7 @@ REMINDER_KINDS = registry(
     ReminderKind(
         name="physiotherapy",
         counts="exercise",
+        nudged=True,
         priority=3,
         titles=_TITLES,
         lines=_lines(
@@ -69,6 +72,7 @@ REMINDER_KINDS = registry(
     ReminderKind(
         name="walking",
         counts="exercise",
+        nudged=True,
         priority=4,
         titles=_TITLES,
         lines=_lines(
@@ -99,6 +103,7 @@ REMINDER_KINDS = registry(
     ),
     ReminderKind(
         name="check_in",
+        nudged=True,
         priority=2,
         titles=_TITLES,
         lines=_lines(

@@ -31,6 +31,9 @@ class InvalidPolicy(ValueError):
         self.faults = faults
 
 
+_QUIET = QuietHours(21 * 60, 8 * 60)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """What one clinic allows.
@@ -44,7 +47,7 @@ class Policy:
     the first of `failover` that the patient has. `appointment_offsets` are minutes before.
     """
 
-    quiet_hours: QuietHours = QuietHours(21 * 60, 8 * 60)
+    quiet_hours: QuietHours = _QUIET
     budget: tuple[tuple[int | None, int], ...] = ((7, 3), (42, 2), (None, 1))
     bundle: int = 15
     nudge_after: int = 120
