@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from recovery_service.clock import ManualClock
+from recovery_service.reminders.channels.posting import retry_after
 from recovery_service.reminders.channels.protocol import (
     Dead,
     Outcome,
@@ -18,7 +19,7 @@ from recovery_service.reminders.channels.protocol import (
     Sent,
 )
 from recovery_service.reminders.channels.vapid import VapidIdentity, public_key
-from recovery_service.reminders.channels.webpush import WebPush, WebPushSettings, retry_after
+from recovery_service.reminders.channels.webpush import WebPush, WebPushSettings
 from tests.contract.messages import message
 from tests.fakes.push_provider import PushProvider
 from tests.reminders.web_push import KEY, SUBJECT, at, web_push

@@ -6,11 +6,13 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 from recovery_service.reminders.channels.addresses import Resolver, public_addresses
 
@@ -21,10 +23,22 @@ _BODY_KEPT = 2048  # bytes of an answer read so that its connection can be used 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A provider's answer: status and headers; the body is of no use to us."""
+    """A provider's answer; of the body what came at once, at most 2 KiB.
+
+    A body may repeat the address that it refuses, so it is kept out of `repr`.
+    """
 
     status: int
     headers: Mapping[str, str]
+    body: bytes = field(default=b"", repr=False)
+
+
+class Unanswered(HTTPError):
+    """The request went out and no answer came: it may have been taken, or not."""
+
+    def __init__(self, trouble: Exception) -> None:
+        super().__init__("no answer")
+        self.trouble = trouble
 
 
 class Connections:
@@ -49,6 +63,7 @@ class Connections:
         self._resolve = resolve
         self._connect_seconds = connect_seconds
         self._in_use: dict[int, tuple[HTTPConnection, float]] = {}
+        self._written: set[int] = set()
         context = ssl.create_default_context(cafile=ca_file)
         self._manager = urllib3.PoolManager(
             num_pools=_ORIGINS_KEPT,
@@ -65,17 +80,22 @@ class Connections:
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send one request and return its answer.
 
-        Raises `UnsafeEndpoint` for an address that is not public, and urllib3's `HTTPError`
-        when there is no answer.
+        Raises `UnsafeEndpoint` for an address that is not public, `Unanswered` when the
+        request was begun and nothing came back, and another `HTTPError` when it was not.
         """
+        thread = threading.get_ident()
         try:
             response = self._manager.urlopen(
                 "POST", url, body=body, headers=headers, redirect=False, preload_content=False
             )
-            self._finish(response)
+            return Answer(response.status, response.headers, self._finish(response))
+        except (HTTPError, OSError) as trouble:
+            if thread in self._written:
+                raise Unanswered(trouble) from trouble
+            raise
         finally:
-            self._in_use.pop(threading.get_ident(), None)
-        return Answer(response.status, response.headers)
+            self._in_use.pop(thread, None)
+            self._written.discard(thread)
 
     def cut(self, *, longer_than: float) -> None:
         """End requests that take more than so many seconds; their threads see a lost connection.
@@ -124,6 +144,10 @@ class Connections:
         _, began = self._in_use.get(thread, (None, time.monotonic()))
         self._in_use[thread] = (connection, began)
 
+    def writing(self) -> None:
+        """Note that the calling thread's request has begun to leave."""
+        self._written.add(threading.get_ident())
+
     def _pool(
         self, pool: type[HTTPConnectionPool], connection: type[HTTPConnection]
     ) -> type[HTTPConnectionPool]:
@@ -131,12 +155,20 @@ class Connections:
         return type("GuardedPool", (pool,), {"ConnectionCls": guarded})
 
     @staticmethod
-    def _finish(response: urllib3.BaseHTTPResponse) -> None:
-        """Hand the connection back if the answer is short, else drop it."""
-        response.read(_BODY_KEPT, decode_content=False)
-        if response.read(1, decode_content=False):
+    def _finish(response: urllib3.BaseHTTPResponse) -> bytes:
+        """Return the beginning of the body; hand the connection back if that was all of it.
+
+        The status is the answer: a body that breaks off changes nothing about it.
+        """
+        body = b""
+        try:
+            body = response.read(_BODY_KEPT, decode_content=False)
+            if response.read(1, decode_content=False):
+                response.close()
+        except (HTTPError, OSError):
             response.close()
         response.release_conn()
+        return body
 
 
 class _Guarded(HTTPConnection):
@@ -154,3 +186,10 @@ class _Guarded(HTTPConnection):
     def request(self, *args: object, **kwargs: object) -> None:
         self.connections.started(self)
         super().request(*args, **kwargs)  # type: ignore[arg-type]
+
+    def send(self, data: Any) -> None:
+        """Write; plain connections are opened by their first word."""
+        if self.sock is None:
+            self.connect()
+        self.connections.writing()
+        super().send(data)
