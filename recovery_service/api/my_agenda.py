@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from recovery_service.api.blueprint import ApiBlueprint
-from recovery_service.api.schemas.my_agenda import AgendaSchema, RangeArguments, range_of
+from recovery_service.api.schemas.my_agenda import MyAgendaSchema, RangeArguments, range_of
 from recovery_service.auth import (
     allow,
     current_actor,
@@ -16,6 +16,7 @@ from recovery_service.database import transaction
 from recovery_service.domain.access import Role
 from recovery_service.domain.local_time import local_date, start_of_day
 from recovery_service.services.agenda import agenda
+from recovery_service.services.device_plan import read_device_plan
 
 blueprint = ApiBlueprint(
     "my_agenda", __name__, url_prefix="/me/agenda", description="What is to be done when"
@@ -28,9 +29,16 @@ _DAY = timedelta(days=1)
 @blueprint.get("")
 @allow(Role.PATIENT)
 @blueprint.query(RangeArguments)
-@blueprint.response(200, AgendaSchema)
+@blueprint.response(200, MyAgendaSchema)
 def show(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Show what is planned, by default from today to six days on; at most 31 days."""
+    """Show what is planned, by default from today to six days on; at most 31 days.
+
+    `device_plan` is what the device itself reminds of, whatever days are asked for: the
+    app replaces the local notifications that it has pending by these, each under its
+    `occurrence_id`, and says so with `PUT /me/devices/{id}` (`scheduled_until` is the
+    plan's `until`, `plan_revision` its `revision`). What falls due later, or while no
+    device has said so, the service pushes.
+    """
     actor, now = current_actor(), request_time()
     today = local_date(actor.time_zone, now)
     first, last = range_of(wanted, today, back=0, ahead=_AHEAD)
@@ -44,10 +52,12 @@ def show(wanted: dict[str, Any]) -> dict[str, Any]:
             now=now,
             language=request_language(),
         )
+        plan = read_device_plan(session, actor.clinic_id, current_patient_id(), now=now)
     return {
         "from_date": first,
         "to_date": last,
         "time_zone": actor.time_zone,
         "valid_until": start_of_day(actor.time_zone, last + _DAY),
         "items": entries,
+        "device_plan": plan,
     }

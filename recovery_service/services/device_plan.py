@@ -1,14 +1,36 @@
-"""What a device that schedules reminders itself must know: that its plan has changed.
+"""What a device that schedules reminders itself must know: its plan, and that it changed.
 
 Locks are taken in one order by everybody: patient, destinations, schedules, deliveries,
-occurrences. So this comes first in every edit.
+occurrences. So `plan_changed` comes first in every edit.
 """
 
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Uuid, bindparam, text
 from sqlalchemy.orm import Session
+
+from recovery_service.domain.device_plan import Candidate, Manner, Planned, device_plan
+from recovery_service.domain.languages import DEFAULT_LANGUAGE, in_language, language_of
+from recovery_service.domain.local_time import local_date, start_of_day
+from recovery_service.domain.occurrence_ids import decode
+from recovery_service.domain.reminder_kinds import reminder_kind
+from recovery_service.domain.reminder_policy import policy_of
+from recovery_service.services.agenda import AGENDA_ROWS, agenda_values, read_agenda, rule_of
+
+_DAY = timedelta(days=1)
+_DAYS = 14 * _DAY
+_CARRIER = "device"
+
+_PATIENT = """
+SELECT p.plan_revision, p.time_zone, p.locale, p.preferences, c.reminder_defaults::text
+  FROM patient p
+  JOIN clinic c ON c.id = p.clinic_id
+ WHERE p.clinic_id = %(clinic_id)s AND p.id = %(patient_id)s
+"""
 
 _COUNT_UP = text("""
 UPDATE patient SET plan_revision = plan_revision + 1
@@ -41,3 +63,102 @@ def devices_owed_sync(
     """Have the patient's devices told to fetch what changed, except the one that did it."""
     values = {"clinic_id": clinic_id, "patient_id": patient_id, "but_not": but_not, "now": now}
     session.execute(_OWE_SYNC, values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalNotification:
+    """One notification that a device shows by itself, with neutral texts.
+
+    The device gives it the occurrence's id as its own identifier, so that doing the thing
+    takes it away and a push about the same thing takes its place.
+    """
+
+    occurrence_id: str
+    at: datetime
+    title: str
+    line: str
+    expires_at: datetime
+    deep_link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicePlanView:
+    """The notifications of a plan's `revision`, soonest first, complete before `until`."""
+
+    revision: int
+    until: datetime
+    entries: Sequence[LocalNotification]
+
+
+def read_device_plan(
+    session: Session, clinic_id: UUID, patient_id: UUID, *, now: datetime
+) -> DevicePlanView:
+    """Return what the patient's devices are to remind of by themselves from now on.
+
+    The revision is read first: an edit in between makes the plan newer than its number, so
+    that the device asks again, and never older.
+    """
+    key = {"clinic_id": clinic_id, "patient_id": patient_id}
+    connection = session.connection()
+    patient = _Patient._make(connection.exec_driver_sql(_PATIENT, key).one())
+    policy = policy_of(patient.reminder_defaults).for_patient(patient.preferences)
+    manner = Manner(
+        time_zone=patient.time_zone,
+        quiet_hours=policy.quiet_hours,
+        breaks=policy.breaks,
+        pause=patient.preferences.get("pause"),
+    )
+    today = local_date(patient.time_zone, now)
+    found = _candidates(session, clinic_id, patient_id, today, now=now)
+    horizon = start_of_day(patient.time_zone, today + _DAYS)
+    plan = device_plan(found, manner, now=now, horizon=horizon)
+    language = language_of(patient.locale)
+    return DevicePlanView(
+        revision=patient.plan_revision,
+        until=plan.until,
+        entries=[_notification(each, language) for each in plan.planned],
+    )
+
+
+class _Patient(NamedTuple):
+    plan_revision: int
+    time_zone: str
+    locale: str
+    preferences: dict[str, Any]
+    reminder_defaults: str
+
+
+def _candidates(
+    session: Session, clinic_id: UUID, patient_id: UUID, today: date, *, now: datetime
+) -> Iterator[Candidate]:
+    """Yield what devices remind of, from yesterday's that may still be snoozed on."""
+    first, last = today - _DAY, today + _DAYS - _DAY
+    values = agenda_values(clinic_id, patient_id, first, last)
+    rows = session.connection().exec_driver_sql(AGENDA_ROWS, values)
+    mine = [row for row in rows if row.remind_via == _CARRIER]
+    quiet = {row.id: rule_of(row.rule).quiet for row in mine}
+    for entry in read_agenda(mine, first, last, now=now, language=DEFAULT_LANGUAGE):
+        lineage, _ = decode(entry.id)
+        yield Candidate(
+            occurrence_id=entry.id,
+            lineage_id=lineage,
+            kind=entry.kind,
+            local_date=entry.local_date,
+            due_at=entry.due_at,
+            expires_at=entry.expires_at,
+            state=entry.state,
+            next_at=entry.next_at,
+            quiet=quiet[lineage],
+        )
+
+
+def _notification(planned: Planned, language: str) -> LocalNotification:
+    one, kind = planned.candidate, reminder_kind(planned.candidate.kind)
+    return LocalNotification(
+        occurrence_id=one.occurrence_id,
+        at=planned.at,
+        title=in_language(kind.titles, language),
+        line=in_language(kind.lines, language),
+        expires_at=one.expires_at,
+        deep_link=f"/occurrences/{one.occurrence_id}",
+    )

@@ -111,8 +111,8 @@ class DeviceRequest(RequestSchema):
     )
     plan_revision = WholeNumber(
         allow_none=True,
-        validate=validate.Range(1, _INT4),
-        metadata={"description": "The plan revision that the device has"},
+        validate=validate.Range(0, _INT4),
+        metadata={"description": "The revision of the device plan that it has scheduled"},
     )
 
     @validates_schema

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from recovery_service.api.schemas.base import (
     Instant,
@@ -12,6 +12,7 @@ from recovery_service.api.schemas.base import (
     RequestSchema,
     ResponseSchema,
 )
+from recovery_service.domain.device_plan import MOST_ENTRIES
 
 LONGEST = 31
 STATES = ("upcoming", "due", "done", "skipped", "snoozed", "missed", "cancelled")
@@ -83,6 +84,36 @@ class AgendaEntrySchema(ResponseSchema):
     )
 
 
+class LocalNotificationSchema(ResponseSchema):
+    """A notification that the device shows by itself; its texts say nothing of the plan."""
+
+    occurrence_id = fields.String(
+        required=True, metadata={"description": "The notification's own identifier on the device"}
+    )
+    at = Instant(required=True, metadata={"description": "When it is shown"})
+    title = fields.String(required=True, metadata={"example": "Your plan"})
+    line = fields.String(required=True, metadata={"example": "Your plan suggests a short break."})
+    expires_at = Instant(required=True, metadata={"description": "When it no longer matters"})
+    deep_link = fields.String(required=True, metadata={"example": "/occurrences/…"})
+
+
+class DevicePlanSchema(ResponseSchema):
+    """What a device reminds of by itself, in the patient's language."""
+
+    revision = fields.Integer(
+        required=True, metadata={"description": "Counts every change that a device must know"}
+    )
+    until = Instant(
+        required=True, metadata={"description": "The plan is complete for what comes before"}
+    )
+    entries = fields.List(
+        fields.Nested(LocalNotificationSchema),
+        required=True,
+        validate=validate.Length(max=MOST_ENTRIES),
+        metadata={"description": "Soonest first"},
+    )
+
+
 class AgendaSchema(ResponseSchema):
     """What is planned from one local date to another, in order."""
 
@@ -94,3 +125,9 @@ class AgendaSchema(ResponseSchema):
         metadata={"description": "Up to here the agenda is complete; fetch it again before"},
     )
     items = fields.List(fields.Nested(AgendaEntrySchema), required=True)
+
+
+class MyAgendaSchema(AgendaSchema):
+    """The patient's own agenda, and what the device reminds of by itself."""
+
+    device_plan = fields.Nested(DevicePlanSchema, required=True)
