@@ -34,7 +34,7 @@ from recovery_service.domain.plan_template_parts import (
 )
 from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.domain.recurrence_rules import InvalidRule, Rule
-from recovery_service.domain.reminder_kinds import REMINDER_KINDS
+from recovery_service.domain.reminder_kinds import PLANNABLE, REMINDER_KINDS
 
 __all__ = [
     "ContentError",
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 #: Clinicians enter medication for one patient; no template may carry any.
-TEMPLATE_KINDS = tuple(kind for kind in REMINDER_KINDS if kind != "medication")
+TEMPLATE_KINDS = tuple(kind for kind in PLANNABLE if kind != "medication")
 MODES = ("in_person", "phone", "video")
 UNITS = ("kg", "min")
 LONGEST_STAY = 90

@@ -11,16 +11,18 @@ always has something next.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from recovery_service.domain.appointment_rules import APPOINTMENT, AppointmentRule
 from recovery_service.domain.local_time import instant
 from recovery_service.domain.local_time import zone as zone_of
 from recovery_service.domain.recurrence_rules import InvalidRule, Rule
 
 __all__ = [
+    "AnyRule",
     "InvalidRule",
     "Occurrence",
     "Place",
@@ -30,8 +32,12 @@ __all__ = [
     "next_local",
     "occurrences",
     "occurrences_from",
+    "parse_rule",
     "step",
 ]
+
+AnyRule = Rule | AppointmentRule
+"""What a schedule may follow."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -53,7 +59,7 @@ class Occurrence(NamedTuple):
 
     `local_date` and `minute` are on the wall clock of the patient, `due_at` and
     `expires_at` are aware instants in UTC. `occ_key` is `YYYYMMDD.slot` for what
-    recurs and `once` for what does not.
+    recurs, `once` for what does not, and an appointment's own.
     """
 
     local_date: date
@@ -67,6 +73,12 @@ class Occurrence(NamedTuple):
     def place(self) -> Place:
         """Where it stands on the wall calendar."""
         return Place(self.local_date, self.minute, self.due_at)
+
+
+def parse_rule(mapping: Mapping[str, Any]) -> AnyRule:
+    """Read the stored rule of a schedule; raises `InvalidRule`."""
+    which = AppointmentRule if mapping.get("identity") == APPOINTMENT else Rule
+    return which.parse(mapping)
 
 
 def next_local(rule: Rule, day: int, weekday: int, slot: int) -> tuple[int, int] | None:
@@ -90,13 +102,17 @@ def next_local(rule: Rule, day: int, weekday: int, slot: int) -> tuple[int, int]
 
 
 def occurrences_from(
-    rule: Rule, anchor_date: date, zone: str, place: Place
+    rule: AnyRule, anchor_date: date, zone: str, place: Place
 ) -> Iterator[Occurrence]:
     """Yield what the rule produces at `place` and later, with strictly rising instants.
 
     Slots that land on the same instant (inside a gap) are one, the first of them;
-    a date that the zone skips has none.
+    a date that the zone skips has none. An appointment knows its instants itself.
     """
+    if isinstance(rule, AppointmentRule):
+        for each, day_shown, at in rule.shown_from(zone, place.local_date, place.minute):
+            yield Occurrence(day_shown, "", each.due_at, each.expires_at, each.occ_key, at)
+        return
     anchor = anchor_date.toordinal()
     day = place.local_date.toordinal() - anchor
     slot = bisect_left(rule.minutes, place.minute)
@@ -140,7 +156,7 @@ def step(rule: Rule, anchor_date: date, zone: str, place: Place) -> Occurrence |
 
 
 def due_occurrences(
-    rule: Rule, anchor_date: date, zone: str, first: Place, *, now: datetime
+    rule: AnyRule, anchor_date: date, zone: str, first: Place, *, now: datetime
 ) -> tuple[list[Occurrence], Occurrence | None]:
     """Return what fell due from `first` on up to and including `now`, and what comes next.
 

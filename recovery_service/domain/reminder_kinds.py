@@ -17,10 +17,11 @@ class ReminderKind:
     """One kind of plan item, and how it behaves unless its rule says otherwise.
 
     `counts` names the adherence figure it counts for (`exercise`, `posture`), None for
-    none. `identity` is `recurring` or `once`. `quiet` is what quiet hours do to it
-    (`shift`, `drop`, `ignore`), `priority` what survives the daily push budget (1 is
-    highest, 9 lowest). One that is `nudged` is spoken of once more while it is not answered.
-    `titles` and `lines` are the notification's texts by language.
+    none. `identity` is `recurring`, `once` or `appointment`. `quiet` is what quiet hours do
+    to it (`shift`, `drop`, `ignore`; what goes `earlier` was planned so), `priority` what
+    survives the daily push budget (1 is highest, 9 lowest). One that is `nudged` is spoken of
+    once more while it is not answered. One that is not `plannable` comes of something else
+    than an item of a plan. `titles` and `lines` are the notification's texts by language.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ReminderKind:
     quiet: str = "shift"
     priority: int
     nudged: bool = False
+    plannable: bool = True
     titles: Mapping[str, str]
     lines: Mapping[str, str]
 
@@ -56,6 +58,12 @@ _TITLES = MappingProxyType({"en": "Your plan", "tr": "Planınız"})
 def _lines(*, en: str, tr: str) -> Mapping[str, str]:
     return MappingProxyType({"en": en, "tr": tr})
 
+
+#: What one push says that stands for several reminders.
+BUNDLE_LINES = _lines(
+    en="{count} things in your plan are due around now.",
+    tr="Planınızda şu sıralarda {count} şeyin zamanı geliyor.",
+)
 
 REMINDER_KINDS = registry(
     ReminderKind(
@@ -140,7 +148,22 @@ REMINDER_KINDS = registry(
             tr="Planınızda ayarlamanız gereken bir şey var.",
         ),
     ),
+    ReminderKind(
+        name="appointment",
+        identity="appointment",
+        quiet="earlier",
+        priority=1,
+        plannable=False,
+        titles=_TITLES,
+        lines=_lines(
+            en="There is something in your calendar to look at.",
+            tr="Takviminizde bakmanız gereken bir şey var.",
+        ),
+    ),
 )
+
+#: The kinds that an item of a plan can have.
+PLANNABLE = tuple(name for name, kind in REMINDER_KINDS.items() if kind.plannable)
 
 
 def reminder_kind(name: str) -> ReminderKind:

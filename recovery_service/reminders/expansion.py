@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from recovery_service.domain.recurrence import Occurrence, Place, Rule, due_occurrences
+from recovery_service.domain.recurrence import AnyRule, Occurrence, Place, due_occurrences
 
 SUPERSEDED_AFTER_DOWNTIME = "superseded_after_downtime"
 EXPIRED_DURING_DOWNTIME = "expired_during_downtime"
@@ -58,7 +58,7 @@ class Advance(NamedTuple):
     following: Occurrence | None
 
 
-def advance(schedule: Claimed, rule: Rule, *, now: datetime) -> Advance:
+def advance(schedule: Claimed, rule: AnyRule, *, now: datetime) -> Advance:
     """Return what fell due and what comes next.
 
     Raises whatever a poisoned rule, zone or date makes the calendar raise; the caller
@@ -73,7 +73,7 @@ def advance(schedule: Claimed, rule: Rule, *, now: datetime) -> Advance:
     return Advance(schedule, tuple(_judge(rule, due, now=now, more=more_is_due)), following)
 
 
-def _judge(rule: Rule, due: list[Occurrence], *, now: datetime, more: bool) -> Iterator[Fallen]:
+def _judge(rule: AnyRule, due: list[Occurrence], *, now: datetime, more: bool) -> Iterator[Fallen]:
     """Let only the latest speak, and only while it matters; the rest is missed.
 
     Peers that sent all that had piled up met an alert storm after each downtime.

@@ -17,7 +17,7 @@ import psycopg
 import structlog
 from sqlalchemy.orm import Session
 
-from recovery_service.domain.recurrence import Rule
+from recovery_service.domain.recurrence import AnyRule, parse_rule
 from recovery_service.reminders.expansion import Advance, Claimed, advance
 from recovery_service.reminders.reach import takes
 from recovery_service.reminders.work import Transaction, array, by_index, run
@@ -120,7 +120,7 @@ class RuleBook:
     The clinic is part of the key, so that what is broken in one clinic stays there.
     """
 
-    _rules: dict[tuple[str, str], Rule] = field(default_factory=dict)
+    _rules: dict[tuple[str, str], AnyRule] = field(default_factory=dict)
 
     def learn(self, session: Session, schedules: Iterable[Claimed]) -> None:
         """Read the rules that these schedules follow and that are not known yet."""
@@ -133,11 +133,11 @@ class RuleBook:
         found = run(session, _RULES, {"clinics": list(clinics), "hashes": list(hashes)})
         for clinic_id, rule_hash, rule in found:
             try:
-                self._rules[clinic_id, rule_hash] = Rule.parse(rule)
+                self._rules[clinic_id, rule_hash] = parse_rule(rule)
             except ValueError:
                 continue  # whoever asks for it is told
 
-    def rule(self, schedule: Claimed) -> Rule:
+    def rule(self, schedule: Claimed) -> AnyRule:
         """Return the rule of a schedule; raises KeyError for one that cannot be read."""
         return self._rules[schedule.clinic_id, schedule.rule_hash]
 

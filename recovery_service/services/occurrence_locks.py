@@ -12,6 +12,7 @@ from sqlalchemy import exists, insert, select
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
+from recovery_service.domain.appointment_rules import APPOINTMENT
 from recovery_service.domain.occurrence_ids import matches
 from recovery_service.domain.recurrence import Occurrence as Planned
 from recovery_service.domain.recurrence import Rule
@@ -65,7 +66,8 @@ def lock_item(session: Session, actor: Actor, lineage: UUID) -> LockedItem:
         .with_for_update(of=Schedule, key_share=True)
         .execution_options(populate_existing=True)
     ).one_or_none()
-    if found is None:
+    # What an appointment says is answered by what is said about the appointment.
+    if found is None or found[1].get("identity") == APPOINTMENT:
         raise NoSuchObject("occurrence")
     schedule, rule, episode, is_live = found
     return LockedItem(schedule, Rule.parse(rule), episode, not is_live)

@@ -5,6 +5,7 @@ import pytest
 
 from recovery_service.domain.recurrence_rules import IDENTITIES, QUIETS
 from recovery_service.domain.reminder_kinds import (
+    PLANNABLE,
     REMINDER_KINDS,
     DuplicateKind,
     ReminderKind,
@@ -33,7 +34,9 @@ def test_the_kinds_are_those_of_the_plan() -> None:
         "medication",
         "education",
         "follow_up",
+        "appointment",
     }
+    assert set(REMINDER_KINDS) - set(PLANNABLE) == {"appointment"}
 
 
 def test_only_exercise_and_posture_count_and_apart() -> None:
@@ -61,7 +64,7 @@ def test_a_kind_tells_a_stranger_nothing(kind: ReminderKind) -> None:
     assert not {word for word in words if TELLING.match(word)}
 
 
-@KINDS
+@pytest.mark.parametrize("kind", [REMINDER_KINDS[name] for name in PLANNABLE])
 def test_a_kind_has_manners_that_a_rule_accepts(kind: ReminderKind) -> None:
     assert kind.identity in IDENTITIES
     assert kind.quiet in QUIETS

@@ -15,7 +15,7 @@ from recovery_service.api.schemas.base import (
 )
 from recovery_service.domain.languages import LANGUAGES
 from recovery_service.domain.plan_template_fields import DOSE_LIMITS, LAST_DAY
-from recovery_service.domain.reminder_kinds import REMINDER_KINDS
+from recovery_service.domain.reminder_kinds import PLANNABLE
 from recovery_service.services.plan_edits import NewItem, NewRestriction
 from recovery_service.services.publishing import Publication
 
@@ -72,7 +72,7 @@ _RULE_HELP = (
 class NewItemRequest(RequestSchema):
     """An item to add to the draft."""
 
-    kind = fields.String(required=True, validate=validate.OneOf(list(REMINDER_KINDS)))
+    kind = fields.String(required=True, validate=validate.OneOf(list(PLANNABLE)))
     code = fields.String(validate=validate.Regexp(r"^[a-z][a-z0-9_]{0,63}$"))
     phase = Text(64, load_default=None, allow_none=True)
     title = Translated(200, required=True)
