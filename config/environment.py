@@ -138,6 +138,16 @@ def database_url(text: str) -> str:
     return "postgresql+psycopg" + text[len(parts.scheme) :]
 
 
+def broker_url(text: str) -> str:
+    """Accept the URL of one broker: Redis or Valkey, or RabbitMQ."""
+    parts = _split(text)
+    if parts.scheme not in {"redis", "rediss", "amqp", "amqps"} or not parts.hostname:
+        raise ValueError("must begin with redis://, rediss://, amqp:// or amqps:// and a host")
+    if ";" in text or "," in parts.netloc:
+        raise ValueError("must name one broker")
+    return text
+
+
 def base_url(*, plain_ok: bool) -> Callable[[str], str]:
     """Accept the public address; plain http only on a loopback, or if `plain_ok`."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from config import environment as read_as
+from config.channels import TOGETHER, read_channels
 from config.environment import EnvironReader, SettingsError, Smtp
 
 __all__ = ["Settings", "SettingsError", "Smtp"]
@@ -39,9 +40,16 @@ class Settings:
     allow_private_push_endpoints: bool
     smtp: Smtp | None
     mail_from: str | None
+    sms_gateway_url: str | None
+    sms_account: str | None
+    sms_token: str | None = field(repr=False)
+    sms_sender: str | None
+    webhook_secret: tuple[str, ...] = field(repr=False)
     tick_seconds: float
     lease_seconds: float
     heartbeat_seconds: float
+    broker_url: str | None = field(repr=False)
+    fleet_threads: int
     staff_session_idle_minutes: int
     staff_session_hours: int
     access_token_seconds: int
@@ -77,16 +85,12 @@ class Settings:
             web_workers=read.whole("WEB_WORKERS", 2, 1, 256),
             web_threads=read.whole("WEB_THREADS", 8, 1, 256),
             trusted_proxies=read.whole("TRUSTED_PROXIES", 0, 0, 10),
-            vapid_private_key=read.given("VAPID_PRIVATE_KEY", None, read_as.vapid_key),
-            vapid_contact=read.given("VAPID_CONTACT", None, read_as.contact),
-            allow_private_push_endpoints=read.given(
-                "ALLOW_PRIVATE_PUSH_ENDPOINTS", False, read_as.switch(on_ok=private_ok)
-            ),
-            smtp=read.given("SMTP_URL", None, read_as.smtp),
-            mail_from=read.given("MAIL_FROM", None, read_as.mailbox),
+            **read_channels(read, plain_ok=on_one_machine, private_ok=private_ok),
             tick_seconds=read.seconds("TICK_SECONDS", 1.0),
             lease_seconds=read.seconds("LEASE_SECONDS", 60.0),
             heartbeat_seconds=read.seconds("HEARTBEAT_SECONDS", 15.0),
+            broker_url=read.given("BROKER_URL", None, read_as.broker_url),
+            fleet_threads=read.whole("FLEET_THREADS", 2, 1, 64),
             staff_session_idle_minutes=read.whole("STAFF_SESSION_IDLE_MINUTES", 15, 1, 60),
             staff_session_hours=read.whole("STAFF_SESSION_HOURS", 12, 1, 24),
             access_token_seconds=read.whole("ACCESS_TOKEN_SECONDS", 600, 30, 3600),
@@ -100,7 +104,7 @@ class Settings:
 
     def check_together(self, read: EnvironReader) -> None:
         """Report what only makes sense in company."""
-        read.together("VAPID_PRIVATE_KEY", "VAPID_CONTACT")
-        read.together("SMTP_URL", "MAIL_FROM")
+        for one, other in TOGETHER:
+            read.together(one, other)
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             read.fault("HEARTBEAT_SECONDS", "must be at most half of RECOVERY_LEASE_SECONDS")

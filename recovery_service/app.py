@@ -33,7 +33,9 @@ from recovery_service.reminders.channels import build_channels
 from recovery_service.reminders.channels.email import EmailSettings
 from recovery_service.reminders.channels.inbox import InboxSettings
 from recovery_service.reminders.channels.protocol import Channel
+from recovery_service.reminders.channels.sms import SmsSettings
 from recovery_service.reminders.channels.vapid import public_key
+from recovery_service.reminders.channels.webhook import WebhookSettings
 from recovery_service.reminders.channels.webpush import WebPushSettings
 
 APP_ROLE = "recovery_app"
@@ -130,7 +132,34 @@ def _channels(settings: Settings) -> dict[str, Channel]:
             password=settings.smtp.password,
             base_url=settings.base_url,
         )
-    return build_channels(inbox=InboxSettings(), webpush=webpush, email=email)
+    return build_channels(
+        inbox=InboxSettings(),
+        webpush=webpush,
+        email=email,
+        sms=_sms(settings),
+        webhook=_webhook(settings),
+    )
+
+
+def _sms(settings: Settings) -> SmsSettings | None:
+    if not (settings.sms_gateway_url and settings.sms_account):
+        return None
+    return SmsSettings(
+        gateway_url=settings.sms_gateway_url,
+        account=settings.sms_account,
+        token=settings.sms_token or "",
+        sender=settings.sms_sender or "",
+        base_url=settings.base_url,
+    )
+
+
+def _webhook(settings: Settings) -> WebhookSettings | None:
+    if not settings.webhook_secret:
+        return None
+    return WebhookSettings(
+        secrets=settings.webhook_secret,
+        allow_private_endpoints=settings.allow_private_push_endpoints,
+    )
 
 
 def _flask_settings(settings: Settings, *, worker: bool) -> dict[str, Any]:

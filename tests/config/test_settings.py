@@ -11,6 +11,13 @@ from config.settings import Settings, SettingsError
 SECRET = "kX9-4fQz_71LmWv8RtYb2NcJd5HsPgAe"
 DATABASE = "postgresql://app:hunter2@db.example/recovery"
 COMPLETE = {"RECOVERY_SECRET_KEY": SECRET, "RECOVERY_DATABASE_URL": DATABASE}
+WEBHOOK_SECRET = "whsec_" + "QUJD" * 8
+SMS = {
+    "RECOVERY_SMS_GATEWAY_URL": "https://sms.example/gateway/",
+    "RECOVERY_SMS_ACCOUNT": "AC1",
+    "RECOVERY_SMS_TOKEN": "t0ken-of-the-gateway",
+    "RECOVERY_SMS_SENDER": "Recovery",
+}
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
 # One malformed value for every variable that has a form.
@@ -31,9 +38,16 @@ MALFORMED = {
     "ALLOW_PRIVATE_PUSH_ENDPOINTS": "canary",
     "SMTP_URL": "http://canary@mail.example",
     "MAIL_FROM": "canary",
+    "SMS_GATEWAY_URL": "http://canary.example",
+    "SMS_ACCOUNT": "canary/account",
+    "SMS_TOKEN": "a canary",
+    "SMS_SENDER": "canary-is-too-long",
+    "WEBHOOK_SECRET": "canary",
     "TICK_SECONDS": "0",
     "LEASE_SECONDS": "-60",
     "HEARTBEAT_SECONDS": "nan",
+    "BROKER_URL": "sqs://canary@queue.example",
+    "FLEET_THREADS": "0",
     "STAFF_SESSION_IDLE_MINUTES": "61",
     "STAFF_SESSION_HOURS": "25",
     "ACCESS_TOKEN_SECONDS": "1e3",
@@ -91,9 +105,13 @@ def test_secrets_do_not_show_in_the_representation() -> None:
             "RECOVERY_VAPID_PRIVATE_KEY": "A" * 43,
             "RECOVERY_VAPID_CONTACT": "mailto:a@b.example",
             "RECOVERY_METRICS_TOKEN": SECRET[::-1],
+            "RECOVERY_WEBHOOK_SECRET": WEBHOOK_SECRET,
         }
+        | SMS
     )
     for secret in (SECRET, "hunter2", "p@ss-word", "A" * 43, SECRET[::-1]):
+        assert secret not in repr(settings)
+    for secret in (WEBHOOK_SECRET, SMS["RECOVERY_SMS_TOKEN"]):
         assert secret not in repr(settings)
     assert settings.smtp is not None
     assert settings.smtp.password == "p@ss-word"
@@ -183,10 +201,73 @@ def test_a_mail_server_that_would_leak_a_password_is_refused(url: str) -> None:
         ({"VAPID_CONTACT": "mailto:a@b.example"}, "VAPID_PRIVATE_KEY"),
         ({"SMTP_URL": "smtp://mail.example"}, "MAIL_FROM"),
         ({"MAIL_FROM": "a@b.example"}, "SMTP_URL"),
+        ({"SMS_ACCOUNT": "AC1"}, "SMS_GATEWAY_URL"),
     ],
 )
 def test_half_a_channel_is_refused(given: dict[str, str], missing: str) -> None:
     assert set(faults_of(**given)) == {f"RECOVERY_{missing}"}
+
+
+@pytest.mark.parametrize("missing", sorted(SMS))
+def test_an_sms_gateway_is_complete_or_absent(missing: str) -> None:
+    whole = Settings.from_environ(COMPLETE | SMS)
+    assert whole.sms_gateway_url == "https://sms.example/gateway"
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ(COMPLETE | {name: SMS[name] for name in SMS if name != missing})
+    assert set(caught.value.faults) == {missing}
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "fine"),
+    [
+        ("https://sms.example", "production", True),
+        ("https://10.0.0.5:8443/v1", "production", True),
+        ("http://127.0.0.1:9000", "production", True),
+        ("http://sms.example", "production", False),
+        ("http://sms.example", "test", True),
+        ("https://user:pass@sms.example", "production", False),
+        ("https://sms.example/?a=b", "production", False),
+        ("https://sms.example/a b", "production", False),
+        ("https://sms.example\\@evil.example", "production", False),
+        ("sms.example", "production", False),
+    ],
+)
+def test_a_gateway_is_spoken_to_over_tls(url: str, environment: str, *, fine: bool) -> None:
+    environ = COMPLETE | SMS
+    environ |= {"RECOVERY_SMS_GATEWAY_URL": url, "RECOVERY_ENVIRONMENT": environment}
+    if fine:
+        assert Settings.from_environ(environ).sms_gateway_url == url
+    else:
+        with pytest.raises(SettingsError, match="SMS_GATEWAY_URL"):
+            Settings.from_environ(environ)
+
+
+@pytest.mark.parametrize("sender", ["+447700900123", "88080", "Recovery", "MG" + "0a" * 16])
+def test_a_text_comes_from_a_number_a_name_or_a_service(sender: str) -> None:
+    environ = COMPLETE | SMS | {"RECOVERY_SMS_SENDER": sender}
+    assert Settings.from_environ(environ).sms_sender == sender
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (WEBHOOK_SECRET, 1),
+        (f"{WEBHOOK_SECRET} whsec_{'QkJC' * 8}", 2),
+        (" ".join([WEBHOOK_SECRET] * 3), None),
+        ("QUJD" * 8, None),
+        ("whsec_" + "QUJD" * 7, None),
+        ("whsec_" + "QUJD" * 22, None),
+        ("whsec_" + "?" * 40, None),
+    ],
+)
+def test_a_webhook_secret_has_its_prefix_and_length_and_two_may_stand(
+    text: str, count: int | None
+) -> None:
+    if count is None:
+        assert set(faults_of(WEBHOOK_SECRET=text)) == {"RECOVERY_WEBHOOK_SECRET"}
+    else:
+        environ = COMPLETE | {"RECOVERY_WEBHOOK_SECRET": text}
+        assert len(Settings.from_environ(environ).webhook_secret) == count
 
 
 def test_a_lease_outlives_two_heartbeats() -> None:
@@ -203,7 +284,8 @@ def test_the_example_names_every_variable_and_no_other() -> None:
 
 def test_the_defaults_in_the_example_are_the_defaults() -> None:
     lines = re.findall(r"^#(RECOVERY_\w+)=(\S.*)$", EXAMPLE.read_text(), re.MULTILINE)
-    per_site = {"VAPID_CONTACT", "SMTP_URL", "MAIL_FROM", "WORKER_DATABASE_URL"}
+    per_site = {"VAPID_CONTACT", "SMTP_URL", "MAIL_FROM", "BROKER_URL", "WORKER_DATABASE_URL"}
+    per_site |= {"SMS_GATEWAY_URL", "SMS_ACCOUNT", "SMS_SENDER"}
     skipped = {f"RECOVERY_{name}" for name in per_site | {"MIGRATOR_DATABASE_URL"}}
     shown = {name: value for name, value in lines if name not in skipped}
     assert len(shown) > 15

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 from recovery_service.reminders.channels.email import Email
 from recovery_service.reminders.channels.inbox import Inbox
 from recovery_service.reminders.channels.protocol import Channel
+from recovery_service.reminders.channels.sms import Sms
+from recovery_service.reminders.channels.webhook import Webhook
 from recovery_service.reminders.channels.webpush import WebPush
 
 Factory: TypeAlias = Callable[[Any], Channel]
@@ -38,6 +40,8 @@ REGISTRY = Registry()
 REGISTRY.add("inbox", Inbox.from_settings)
 REGISTRY.add("webpush", WebPush.from_settings)
 REGISTRY.add("email", Email.from_settings)
+REGISTRY.add("sms", Sms.from_settings)
+REGISTRY.add("webhook", Webhook.from_settings)
 
 
 def build_channels(**settings: object) -> dict[str, Channel]:
