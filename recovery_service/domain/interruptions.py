@@ -159,14 +159,14 @@ def _decision(moment: _Moment, free: Sequence[Candidate], counted: Sequence[Cand
 
 def _settled_by_time(moment: _Moment, each: Candidate) -> bool:
     """Keep the patient's pause and quiet hours; a snooze is the patient's own wish."""
-    verdict = _paused(moment, each) or _quiet(moment, each)
+    verdict = while_paused(each, moment.day.paused_until) or _quiet(moment, each)
     if verdict is not None:
         moment.settle(each, verdict)
     return verdict is not None
 
 
-def _paused(moment: _Moment, each: Candidate) -> Verdict | None:
-    until = moment.day.paused_until
+def while_paused(each: Candidate, until: datetime | None) -> Verdict | None:
+    """Return what a pause until an instant makes of a reminder, of any channel."""
     if until is None or each.kind == APPOINTMENT:
         return None
     return _later(each, until, PAUSED) if each.once else Drop(PAUSED)

@@ -18,10 +18,12 @@ import structlog
 from recovery_service.clock import Clock
 from recovery_service.domain.keys import Keys
 from recovery_service.reminders.channels.protocol import Channel, Dead, Outcome, Retry
-from recovery_service.reminders.fence import Held, Ticket, fence
+from recovery_service.reminders.fence import fence, take
+from recovery_service.reminders.held import Ticket
 from recovery_service.reminders.messages import address_of, message_of
 from recovery_service.reminders.outage import is_passing
-from recovery_service.reminders.settling import Settlement, settle, settlement
+from recovery_service.reminders.parcels import Parcel
+from recovery_service.reminders.settling import Settlement, settle
 from recovery_service.reminders.work import Transaction, run
 
 log = structlog.get_logger(__name__)
@@ -71,8 +73,9 @@ RETURNING d.id
 class Sender:
     """One worker's way of sending: who it is, what it sends through, how much it takes.
 
-    `batch` deliveries are claimed at a time and go out in chunks of `chunk`. `lease` must
-    be longer than a channel's own bound on a chunk, or live senders lose their work.
+    `chunk` deliveries are claimed and sent at a time; `batch` are claimed to be handed over.
+    `lease` must be longer than a channel's own bound on a chunk, or live senders lose their
+    work.
     """
 
     transaction: Transaction
@@ -90,17 +93,22 @@ def dispatch(
 ) -> Counts:
     """Send all that is ready for one channel; return what became of it.
 
-    Ends early when `stopped` says so: what was claimed and not begun is somebody else's
-    once its lease has run out.
+    Ends early when `stopped` says so. Claiming and fencing are one transaction, so a chunk
+    is as fresh as it can be and nothing waits under a lease for its turn.
     """
     counts: Counts = Counter()
     while not stopped():
-        tickets = claim(sender, channel.name, now=sender.clock())
-        for start in range(0, len(tickets), sender.chunk):
-            if stopped():
-                break
-            counts += send_chunk(sender, channel, tickets[start : start + sender.chunk])
-        if len(tickets) < sender.batch:
+        now = sender.clock()
+        fenced = take(
+            sender.transaction,
+            channel.name,
+            owner=sender.worker_id,
+            lease=sender.lease,
+            limit=sender.chunk,
+            now=now,
+        )
+        counts += fenced.dropped + _deliver(sender, channel, fenced.parcels, now=now)
+        if fenced.claimed < sender.chunk:
             break
     return counts
 
@@ -123,36 +131,36 @@ def claim(sender: Sender, channel: str, *, now: datetime) -> list[Ticket]:
 
 
 def send_chunk(sender: Sender, channel: Channel, tickets: Sequence[Ticket]) -> Counts:
-    """Fence, send and settle one chunk. No transaction is open while the channel works."""
+    """Fence, send and settle what was claimed earlier."""
     now = sender.clock()
     fenced = fence(sender.transaction, tickets, owner=sender.worker_id, lease=sender.lease, now=now)
-    counts: Counts = Counter(fenced.dropped)
-    if not fenced.ready:
-        return counts
-    outcomes = _send(sender, channel, fenced.ready, now=now)
-    after = sender.clock()
-    settlements = [
-        settlement(held, outcome, now=after)
-        for held, outcome in zip(fenced.ready, outcomes, strict=True)
-    ]
-    settled = _settle(sender, settlements, now=after)
-    counts.update(each.name for each in settled)
-    counts["lost"] += len(settlements) - len(settled)
+    return fenced.dropped + _deliver(sender, channel, fenced.parcels, now=now)
+
+
+def _deliver(
+    sender: Sender, channel: Channel, parcels: Sequence[Parcel], *, now: datetime
+) -> Counts:
+    """Send and settle parcels. No transaction is open while the channel works."""
+    if not parcels:
+        return Counter()
+    outcomes = _send(sender, channel, parcels, now=now)
+    settled, lost = _settle(sender, list(zip(parcels, outcomes, strict=True)))
     _report(channel, settled)
-    return counts
+    return Counter(each.name for each in settled) + Counter(lost=lost)
 
 
 def _settle(
-    sender: Sender, settlements: Sequence[Settlement], *, now: datetime
-) -> list[Settlement]:
+    sender: Sender, outcomes: Sequence[tuple[Parcel, Outcome]]
+) -> tuple[list[Settlement], int]:
     """Write what became of a chunk; while the database is away, hold on to it.
 
     What was sent and is forgotten would be sent again. When it is back, rows whose lease
     another worker has taken over meanwhile are left to that worker.
     """
+    now = sender.clock()
     while True:
         try:
-            return settle(sender.transaction, settlements, owner=sender.worker_id, now=now)
+            return settle(sender.transaction, outcomes, owner=sender.worker_id, now=now)
         except Exception as error:
             if not is_passing(error):
                 raise
@@ -160,16 +168,18 @@ def _settle(
 
 
 def _send(
-    sender: Sender, channel: Channel, ready: Sequence[Held], *, now: datetime
+    sender: Sender, channel: Channel, parcels: Sequence[Parcel], *, now: datetime
 ) -> list[Outcome]:
     """Hand a chunk to its channel; a message that cannot be written is dead by itself."""
-    outcomes: list[Outcome] = [Dead("bad_message")] * len(ready)
+    outcomes: list[Outcome] = [Dead("bad_message")] * len(parcels)
     batch = []
-    for index, held in enumerate(ready):
+    for index, parcel in enumerate(parcels):
         try:
-            batch.append((index, (address_of(held), message_of(sender.keys, held, now=now))))
+            message = message_of(sender.keys, parcel, now=now)
         except ValueError:
-            log.exception("message_unwritable", delivery_id=held.id)
+            log.exception("message_unwritable", delivery_id=parcel.lead.id)
+        else:
+            batch.append((index, (address_of(parcel.lead), message)))
     try:
         answers = channel.send([pair for _, pair in batch])
     except Exception:

@@ -1,20 +1,28 @@
 """The fence: the last look before sending, and what may still go out.
 
 A reminder was written when it fell due; by the time a sender has it, it may have been done,
-superseded, paused, or be too late. The verdict is a pure function of what the rows say now,
-so that a further reason not to send (quiet hours, the day's budget) is one more guard.
+superseded, or be too late: that is a guard's to say, of one delivery by itself. Whether it
+may interrupt (quiet hours, the day's budget, what is bundled) is decided for all that a
+patient has due at this moment, by `domain.interruptions`. The inbox interrupts nobody.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from recovery_service.domain.local_time import local_date
+from sqlalchemy.orm import Session
+
+from recovery_service.domain.interruptions import BUNDLED, Drop, Wait
+from recovery_service.reminders import follow_ups
+from recovery_service.reminders.held import Held, Ticket, keys, owned, waiting
+from recovery_service.reminders.parcels import Parcel, SortedOut, sort_out, unsorted
 from recovery_service.reminders.work import Transaction, array, by_index, run
 
 EXPIRED = "expired"
+QUIET_CHANNELS = frozenset({"inbox"})
 _CLOSED = {
     "done": "completed",
     "skipped": "skipped",
@@ -22,86 +30,55 @@ _CLOSED = {
     "cancelled": "cancelled",
 }
 
-# Only a leased row has an owner. Keys begin with the local date, so a newer occurrence is
-# looked for among those of the day and later. Locked rows are skipped: whoever holds one is
-# about to drop it, and if not, the lease runs out and it is claimed again.
-_LOOK = """
-SELECT d.clinic_id, d.id, d.attempts, d.round, o.round, o.state, o.expires_at,
-       o.lineage_id, o.occ_key, s.kind, e.state, p.locale, p.time_zone,
-       p.preferences -> 'pause',
-       t.id, t.channel, t.address, t.subscription, t.retired_at, t.opted_out_at,
-       s.kind = ANY (t.muted_kinds),
-       EXISTS (SELECT FROM occurrence newer
-                WHERE newer.clinic_id = o.clinic_id AND newer.lineage_id = o.lineage_id
-                  AND newer.occ_key >= to_char(o.local_date, 'YYYYMMDD')
-                  AND newer.due_at > o.due_at AND newer.due_at <= %(now)s
-                  AND newer.state <> 'cancelled')
-  FROM unnest(%(clinics)s::uuid[], %(ids)s::bigint[]) AS mine (clinic_id, id)
-  JOIN delivery d USING (clinic_id, id)
-  JOIN occurrence o ON o.clinic_id = d.clinic_id AND o.id = d.occurrence_id
-  JOIN schedule s ON s.clinic_id = o.clinic_id AND s.id = o.lineage_id
-  JOIN episode e ON e.clinic_id = s.clinic_id AND e.id = s.episode_id
-  JOIN patient p ON p.clinic_id = s.clinic_id AND p.id = s.patient_id
-  JOIN destination t ON t.clinic_id = d.clinic_id AND t.id = d.destination_id
- WHERE d.owner = %(owner)s
-   FOR UPDATE OF d SKIP LOCKED
-"""
-
-_RENEW = """
-UPDATE delivery d SET wake_at = %(lease_ends)s
-  FROM unnest(%(clinics)s::uuid[], %(ids)s::bigint[]) AS mine (clinic_id, id)
- WHERE d.clinic_id = mine.clinic_id AND d.id = mine.id
-"""
-
-_DROP = """
+# In order of the key, as edits lock them.
+_LEASE = """
 UPDATE delivery d
-   SET state = 'dropped', reason = mine.reason, owner = NULL, settled_at = %(now)s
-  FROM unnest(%(clinics)s::uuid[], %(ids)s::bigint[], %(reasons)s::text[])
-       AS mine (clinic_id, id, reason)
+   SET state = 'leased', owner = %(owner)s, wake_at = %(lease_ends)s, lead_id = mine.lead_id,
+       attempts = least(d.attempts + %(attempt)s, 32000)
+  FROM unnest(%(clinics)s::uuid[], %(ids)s::bigint[], %(leads)s::bigint[])
+       AS mine (clinic_id, id, lead_id)
  WHERE d.clinic_id = mine.clinic_id AND d.id = mine.id
 """
 
-
-class Held(NamedTuple):
-    """A leased delivery with all that decides whether it may go out, as of this moment."""
-
-    clinic_id: UUID
-    id: int
-    attempts: int
-    round: int
-    current_round: int
-    occurrence_state: str
-    expires_at: datetime
-    lineage_id: UUID
-    occ_key: str
-    kind: str
-    episode_state: str
-    locale: str
-    time_zone: str
-    pause: dict[str, Any] | None
-    destination_id: UUID
-    channel: str
-    address: str | None
-    subscription: dict[str, Any] | None
-    retired_at: datetime | None
-    opted_out_at: datetime | None
-    muted: bool
-    superseded: bool
-
-
-class Ticket(NamedTuple):
-    """A claimed delivery: its key, nothing that could have changed meanwhile."""
-
-    clinic_id: UUID
-    id: int
+_END = """
+UPDATE delivery d
+   SET state = mine.state, reason = mine.reason, owner = NULL, lead_id = mine.lead_id,
+       wake_at = coalesce(mine.wake_at, d.wake_at),
+       settled_at = CASE WHEN mine.state = 'ready' THEN NULL ELSE %(now)s::timestamptz END,
+       attempts = d.attempts - CASE WHEN mine.state = 'ready' THEN %(unspent)s ELSE 0 END
+  FROM unnest(%(clinics)s::uuid[], %(ids)s::bigint[], %(states)s::text[], %(reasons)s::text[],
+              %(leads)s::bigint[], %(wake_ats)s::timestamptz[])
+       AS mine (clinic_id, id, state, reason, lead_id, wake_at)
+ WHERE d.clinic_id = mine.clinic_id AND d.id = mine.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Fenced:
-    """What may be sent now, and how many were dropped, by reason."""
+    """What goes out now, and what became of the rest, by reason.
 
-    ready: tuple[Held, ...]
-    dropped: dict[str, int]
+    `claimed` is how many deliveries were looked at.
+    """
+
+    parcels: tuple[Parcel, ...]
+    dropped: Counter[str]
+    claimed: int
+
+
+def take(
+    transaction: Transaction,
+    channel: str,
+    *,
+    owner: UUID,
+    lease: timedelta,
+    limit: int,
+    now: datetime,
+) -> Fenced:
+    """Claim what waits for a channel and fence it at once, in one transaction."""
+    with transaction() as session:
+        by_index(session)
+        held = waiting(session, channel, limit=limit, now=now)
+        return _fence(session, held, owner=owner, lease=lease, now=now, claimed=False)
 
 
 def fence(
@@ -112,27 +89,80 @@ def fence(
     lease: timedelta,
     now: datetime,
 ) -> Fenced:
-    """Renew the lease on what may still go out, and end the rest with its reason.
+    """Fence what was claimed earlier; renew the lease on what may still go out.
 
     What is no longer ours is in neither: somebody else has it, or ended it.
     """
     with transaction() as session:
         by_index(session)
-        rows = run(session, _LOOK, _keys(tickets) | {"owner": owner, "now": now})
-        held = [Held(*row) for row in rows]
-        verdicts = [(each, verdict(each, now=now)) for each in held]
-        ready = tuple(each for each, reason in verdicts if reason is None)
-        dropped = [(each, reason) for each, reason in verdicts if reason is not None]
-        if ready:
-            run(session, _RENEW, _keys(ready) | {"lease_ends": now + lease})
-        if dropped:
-            reasons = array(reason for _, reason in dropped)
-            keys = _keys([each for each, _ in dropped])
-            run(session, _DROP, keys | {"reasons": reasons, "now": now})
-    counts: dict[str, int] = {}
-    for _, reason in dropped:
-        counts[reason] = counts.get(reason, 0) + 1
-    return Fenced(ready, counts)
+        held = owned(session, tickets, owner=owner, now=now)
+        return _fence(session, held, owner=owner, lease=lease, now=now, claimed=True)
+
+
+def _fence(
+    session: Session,
+    held: Sequence[Held],
+    *,
+    owner: UUID,
+    lease: timedelta,
+    now: datetime,
+    claimed: bool,
+) -> Fenced:
+    if not held:
+        return Fenced((), Counter(), 0)
+    verdicts = [(each, verdict(each, now=now)) for each in held]
+    valid = [each for each, reason in verdicts if reason is None]
+    ends = [_End(each, "dropped", reason) for each, reason in verdicts if reason is not None]
+    going: SortedOut
+    if held[0].channel in QUIET_CHANNELS:
+        going = unsorted(valid, now=now)
+    else:
+        going = sort_out(session, valid, now=now)
+    ends += [_end(each, decided) for each, decided in going.held_back]
+    ends += [_End(each, "sent", BUNDLED, lead) for each, lead in going.joined]
+    follow_ups.nudge(session, going.overdue, now=now)
+    _lease(session, going.parcels, owner=owner, until=now + lease, attempt=0 if claimed else 1)
+    _write(session, ends, now=now, unspent=1 if claimed else 0)
+    return Fenced(tuple(going.parcels), Counter(each.reason for each in ends), len(held))
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a delivery ends here, or until when it waits."""
+
+    held: Held
+    state: str
+    reason: str
+    lead_id: int | None = None
+    wake_at: datetime | None = None
+
+
+def _end(held: Held, decided: Drop | Wait) -> _End:
+    if isinstance(decided, Wait):
+        return _End(held, "ready", decided.reason, held.lead_id, decided.until)
+    return _End(held, "dropped", decided.reason)
+
+
+def _lease(
+    session: Session, parcels: Sequence[Parcel], *, owner: UUID, until: datetime, attempt: int
+) -> None:
+    pairs = [(each, parcel.lead.id) for parcel in parcels for each in parcel.held]
+    if pairs:
+        values: dict[str, Any] = keys([each for each, _ in pairs])
+        values |= {"leads": array(str(lead_id) for _, lead_id in pairs)}
+        run(session, _LEASE, values | {"owner": owner, "lease_ends": until, "attempt": attempt})
+
+
+def _write(session: Session, ends: Sequence[_End], *, now: datetime, unspent: int) -> None:
+    if ends:
+        values: dict[str, Any] = keys([each.held for each in ends])
+        values |= {
+            "states": array(each.state for each in ends),
+            "reasons": array(each.reason for each in ends),
+            "leads": array(None if each.lead_id is None else str(each.lead_id) for each in ends),
+            "wake_ats": [each.wake_at for each in ends],
+        }
+        run(session, _END, values | {"now": now, "unspent": unspent})
 
 
 def verdict(held: Held, *, now: datetime) -> str | None:
@@ -142,7 +172,10 @@ def verdict(held: Held, *, now: datetime) -> str | None:
 
 
 def _silent(held: Held, _now: datetime) -> str | None:
-    return None if held.episode_state == "open" else f"episode_{held.episode_state}"
+    """Keep still while a plan is held or over; an appointment takes place all the same."""
+    if held.episode_state == "open" or held.kind == "appointment":
+        return None
+    return f"episode_{held.episode_state}"
 
 
 def _closed(held: Held, _now: datetime) -> str | None:
@@ -156,7 +189,7 @@ def _expired(held: Held, now: datetime) -> str | None:
 
 def _superseded(held: Held, _now: datetime) -> str | None:
     """Prefer the item's newer occurrence, and the later round that the patient asked for."""
-    return "superseded" if held.superseded or held.round != held.current_round else None
+    return "superseded" if held.superseded or held.round < held.current_round else None
 
 
 def _unreachable(held: Held, _now: datetime) -> str | None:
@@ -164,18 +197,12 @@ def _unreachable(held: Held, _now: datetime) -> str | None:
         return "destination_retired"
     if held.opted_out_at is not None:
         return "opted_out"
-    return "muted" if held.muted else None
+    # A failover goes where the patient did not ask for the kind, because nothing else arrived.
+    return "muted" if held.muted and held.cause != "failover" else None
 
 
-def _paused(held: Held, now: datetime) -> str | None:
-    """Keep the patient's own pause: local dates, the last one included."""
-    if not held.pause:
-        return None
-    today = local_date(held.time_zone, now)
-    first, last = held.pause.get("from"), held.pause.get("to")
-    begun = first is None or date.fromisoformat(first) <= today
-    goes_on = last is None or today <= date.fromisoformat(last)
-    return "paused" if begun and goes_on else None
+def _confirmed(held: Held, _now: datetime) -> str | None:
+    return "confirmed" if held.confirmed else None
 
 
 GUARDS: tuple[Callable[[Held, datetime], str | None], ...] = (
@@ -184,13 +211,6 @@ GUARDS: tuple[Callable[[Held, datetime], str | None], ...] = (
     _expired,
     _superseded,
     _unreachable,
-    _paused,
+    _confirmed,
 )
 """Asked in this order; each says why not, or nothing."""
-
-
-def _keys(rows: Sequence[Ticket | Held]) -> dict[str, Any]:
-    return {
-        "clinics": array(str(each.clinic_id) for each in rows),
-        "ids": array(str(each.id) for each in rows),
-    }

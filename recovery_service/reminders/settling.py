@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
+from recovery_service.domain.interruptions import BUNDLED, OVER_BUDGET, PAUSED, QUIET_HOURS
+from recovery_service.reminders import follow_ups
 from recovery_service.reminders.channels.protocol import Dead, Outcome, Retired, Retry, Sent
-from recovery_service.reminders.fence import EXPIRED, Held
+from recovery_service.reminders.fence import EXPIRED
+from recovery_service.reminders.held import Held
+from recovery_service.reminders.parcels import Parcel
 from recovery_service.reminders.retry import next_try
 from recovery_service.reminders.work import Transaction, array, by_index, run
 
@@ -51,6 +57,34 @@ class Settlement(NamedTuple):
     wake_at: datetime | None = None
 
 
+_WAITED = frozenset({QUIET_HOURS, OVER_BUDGET, PAUSED})
+"""Why one waited that was sent in the end: kept, because it says why it came when it did."""
+
+
+def settlements(parcel: Parcel, outcome: Outcome, *, now: datetime) -> list[Settlement]:
+    """Read the outcome of a parcel for each delivery in it; they are tried again together."""
+    led = settlement(parcel.lead, outcome, now=now)
+    return [
+        _in_parcel(led if held is parcel.lead else _like(led, held, outcome, now=now), parcel)
+        for held in parcel.held
+    ]
+
+
+def _like(led: Settlement, held: Held, outcome: Outcome, *, now: datetime) -> Settlement:
+    each = settlement(held, outcome, now=now)
+    if led.wake_at is None or led.wake_at >= held.expires_at:
+        return each
+    return each._replace(wake_at=led.wake_at)
+
+
+def _in_parcel(each: Settlement, parcel: Parcel) -> Settlement:
+    if each.state != "sent":
+        return each
+    if each.held is not parcel.lead:
+        return each._replace(reason=BUNDLED)
+    return each._replace(reason=each.held.reason if each.held.reason in _WAITED else None)
+
+
 def settlement(held: Held, outcome: Outcome, *, now: datetime) -> Settlement:
     """Read an outcome; `name` is what is counted: sent, retried, dead, expired, retired."""
     match outcome:
@@ -74,32 +108,54 @@ def _again(held: Held, retry: Retry, *, now: datetime) -> Settlement:
 
 
 def settle(
-    transaction: Transaction, settlements: Sequence[Settlement], *, owner: UUID, now: datetime
-) -> list[Settlement]:
-    """Write what became of a chunk; return what was still ours to write."""
+    transaction: Transaction,
+    parcels: Sequence[tuple[Parcel, Outcome]],
+    *,
+    owner: UUID,
+    now: datetime,
+) -> tuple[list[Settlement], int]:
+    """Write what became of a chunk, and what follows from it.
+
+    Returns what was still ours to write, and how many were not.
+    """
+    pairs = [
+        (each, parcel)
+        for parcel, outcome in parcels
+        for each in settlements(parcel, outcome, now=now)
+    ]
     with transaction() as session:
         by_index(session)
-        rows = run(
-            session,
-            _SETTLE,
-            {
-                "clinics": array(str(each.held.clinic_id) for each in settlements),
-                "ids": array(str(each.held.id) for each in settlements),
-                "states": array(each.state for each in settlements),
-                "reasons": [each.reason for each in settlements],
-                "wake_ats": [each.wake_at for each in settlements],
-                "owner": owner,
-                "now": now,
-            },
-        )
-        gone = [each for each in settlements if each.name == "retired"]
-        if gone:
-            values = {
-                "clinics": array(str(each.held.clinic_id) for each in gone),
-                "ids": array(str(each.held.destination_id) for each in gone),
-                "reasons": [each.reason for each in gone],
-                "now": now,
-            }
-            run(session, _RETIRE, values)
-    settled = set(map(tuple, rows))
-    return [each for each in settlements if (each.held.clinic_id, each.held.id) in settled]
+        rows = run(session, _SETTLE, _arrays([each for each, _ in pairs], owner, now))
+        ours = set(map(tuple, rows))
+        mine = [(each, parcel) for each, parcel in pairs if each.held.ticket in ours]
+        _retire(session, [each for each, _ in pairs if each.name == "retired"], now=now)
+        ended = [
+            follow_ups.Gone(each.held, parcel.policy, sent=each.state == "sent")
+            for each, parcel in mine
+            if each.state in {"sent", "dead"}
+        ]
+        follow_ups.after(session, ended, now=now)
+    return [each for each, _ in mine], len(pairs) - len(mine)
+
+
+def _arrays(settled: Sequence[Settlement], owner: UUID, now: datetime) -> dict[str, Any]:
+    return {
+        "clinics": array(str(each.held.clinic_id) for each in settled),
+        "ids": array(str(each.held.id) for each in settled),
+        "states": array(each.state for each in settled),
+        "reasons": [each.reason for each in settled],
+        "wake_ats": [each.wake_at for each in settled],
+        "owner": owner,
+        "now": now,
+    }
+
+
+def _retire(session: Session, gone: Sequence[Settlement], *, now: datetime) -> None:
+    if gone:
+        values = {
+            "clinics": array(str(each.held.clinic_id) for each in gone),
+            "ids": array(str(each.held.destination_id) for each in gone),
+            "reasons": [each.reason for each in gone],
+            "now": now,
+        }
+        run(session, _RETIRE, values)

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.actions import DOUBLE_TAP, SNOOZE_MINUTES
 from recovery_service.domain.recurrence import Occurrence as Planned
 from recovery_service.domain.rescheduling import snooze_until
-from recovery_service.models import Occurrence, OccurrenceAction, Schedule
-from recovery_service.reminders.reach import takes
+from recovery_service.models import Delivery, Occurrence, OccurrenceAction, Schedule
+from recovery_service.reminders.reach import is_ours, takes
 from recovery_service.services.unsent import cancel_unsent
 
 _REMIND = text(f"""
@@ -18,6 +18,7 @@ INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, 
 SELECT :clinic_id, :occurrence_id, d.id, d.channel, :round, :cause, 'ready', :wake_at, 0
   FROM destination d
  WHERE d.clinic_id = :clinic_id AND d.patient_id = :patient_id AND {takes(":kind")}
+   AND {is_ours(":carrier", ":wake_at")}
 ON CONFLICT DO NOTHING
 """)
 
@@ -43,26 +44,39 @@ def open_round(
     if next_at is None:
         return None
     cancel_unsent(session, row.clinic_id, [row.id], reason="snoozed", now=now)
-    row.state, row.round = "snoozed", row.round + 1
+    row.state, row.round = "snoozed", _next_round(session, row)
     session.flush()
     remind(session, schedule, row, wake_at=next_at)
     return next_at
 
 
+def _next_round(session: Session, row: Occurrence) -> int:
+    """Return the round after all there were: a nudge has one that the row does not know."""
+    spoken = select(func.max(Delivery.round)).where(
+        Delivery.clinic_id == row.clinic_id, Delivery.occurrence_id == row.id
+    )
+    return max(row.round, session.scalar(spoken) or 0) + 1
+
+
 def remind(session: Session, schedule: Schedule, row: Occurrence, *, wake_at: datetime) -> None:
     """Send the current round to each destination, not before `wake_at`."""
-    if schedule.remind_via != "push":
-        return
     values = {
         "clinic_id": row.clinic_id,
         "occurrence_id": row.id,
         "patient_id": schedule.patient_id,
         "kind": schedule.kind,
+        "carrier": schedule.remind_via,
         "round": row.round,
-        "cause": "snooze" if row.round else "due",
+        "cause": _cause(schedule, row),
         "wake_at": wake_at,
     }
     session.execute(_REMIND, values)
+
+
+def _cause(schedule: Schedule, row: Occurrence) -> str:
+    if schedule.remind_via == "device":
+        return "takeover"
+    return "snooze" if row.round else "due"
 
 
 def last_snooze(session: Session, row: Occurrence) -> OccurrenceAction | None:

@@ -109,12 +109,22 @@ class Bench:
         )
 
     def deliveries(self, channel: str = "webpush") -> list[Any]:
-        """Return (state, reason, attempts, round) of one channel in order of their making."""
+        """Return (state, reason, attempts, round) of one channel in order of their making.
+
+        What follows an answer that did not come is told by `follow_ups`.
+        """
         return self.rows(
             "SELECT d.state, d.reason, d.attempts, d.round FROM delivery d JOIN destination t"
             " ON t.clinic_id = d.clinic_id AND t.id = d.destination_id"
-            " WHERE t.channel = :channel ORDER BY d.id",
+            " WHERE t.channel = :channel AND d.cause NOT IN ('nudge', 'failover') ORDER BY d.id",
             channel=channel,
+        )
+
+    def follow_ups(self) -> list[Any]:
+        """Return (cause, channel, state, reason) of nudges and failovers."""
+        return self.rows(
+            "SELECT cause, channel, state, reason FROM delivery"
+            " WHERE cause IN ('nudge', 'failover') ORDER BY id"
         )
 
     @contextmanager

@@ -96,7 +96,7 @@ def test_a_snooze_speaks_once_more_and_spends_no_attempt(
     bench.later(minutes=1)
     bench.tick()
     assert len(bench.phone.sent) == 2
-    assert [row[2:] for row in bench.deliveries()] == [(1, 0), (1, 1)]
+    assert [row[2:] for row in bench.deliveries()] == [(1, 0), (1, 2)], "1 is the nudge's"
     take(bench, patient, item, "complete")
     bench.later(hours=1)
     bench.tick()

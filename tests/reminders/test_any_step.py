@@ -19,7 +19,16 @@ from recovery_service.models import (
     RecoveryPlan,
     Schedule,
 )
-from recovery_service.reminders import dispatch, fence, planner, settling, sweep
+from recovery_service.reminders import (
+    dispatch,
+    fence,
+    follow_ups,
+    held,
+    ledger,
+    planner,
+    settling,
+    sweep,
+)
 from recovery_service.reminders.work import run
 from recovery_service.services.schedules import publish_schedules, replan_episode
 from tests.conftest import MONDAY
@@ -27,7 +36,7 @@ from tests.factories import PatientAtHome
 from tests.reminders.conftest import LEASE, Bench
 from tests.reminders.plans import DAILY
 
-STEPS = (planner, dispatch, fence, settling, sweep)
+STEPS = (planner, dispatch, held, ledger, fence, follow_ups, settling, sweep)
 
 
 class PowerCut(BaseException):
@@ -122,7 +131,7 @@ def move_discharge(bench: Bench, patient: PatientAtHome, to: date) -> None:
 
 
 @pytest.mark.parametrize("moved", [False, True])
-@pytest.mark.parametrize("at", range(14))
+@pytest.mark.parametrize("at", range(18))
 def test_promise_6_a_worker_that_dies_at_any_step_while_a_date_moves(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, at: int, moved: bool
 ) -> None:

@@ -27,8 +27,8 @@ def settling(monkeypatch: pytest.MonkeyPatch, errors: list[Exception]) -> Any:
 
     monkeypatch.setattr(dispatch, "settle", settle)
     monkeypatch.setattr(dispatch, "_ASK_AGAIN_SECONDS", 0)
-    sender = cast("Sender", SimpleNamespace(transaction=None, worker_id=uuid4()))
-    return dispatch._settle(sender, [], now=NOW)
+    sender = cast("Sender", SimpleNamespace(transaction=None, worker_id=uuid4(), clock=lambda: NOW))
+    return dispatch._settle(sender, [])
 
 
 def test_settling_holds_on_until_the_database_is_back(monkeypatch: pytest.MonkeyPatch) -> None:

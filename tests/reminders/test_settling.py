@@ -9,7 +9,7 @@ from recovery_service.reminders.channels.protocol import Dead, Message, Outcome,
 from recovery_service.reminders.dispatch import claim, dispatch, send_chunk
 from recovery_service.reminders.fence import fence
 from recovery_service.reminders.loop import Loop
-from recovery_service.reminders.settling import settle, settlement
+from recovery_service.reminders.settling import settle
 from tests.factories import PatientAtHome
 from tests.reminders.conftest import LEASE, Bench
 from tests.reminders.plans import rule
@@ -92,15 +92,15 @@ def test_promise_4_a_sender_that_lost_its_lease_settles_nothing(
     Loop(bench.sender()).materialise()
     first, second = bench.sender(), bench.sender()
     tickets = claim(first, "webpush", now=bench.clock())
-    held = fence(
+    parcels = fence(
         bench.transaction, tickets, owner=first.worker_id, lease=LEASE, now=bench.clock()
-    ).ready
+    ).parcels
     assert claim(second, "webpush", now=bench.clock() + LEASE / 2) == []
     bench.clock.advance(LEASE)
     assert dispatch(second, bench.phone)["sent"] == 1
 
-    late = [settlement(each, Retry(None, "timeout"), now=bench.clock()) for each in held]
-    assert settle(bench.transaction, late, owner=first.worker_id, now=bench.clock()) == []
+    late = [(parcel, Retry(None, "timeout")) for parcel in parcels]
+    assert settle(bench.transaction, late, owner=first.worker_id, now=bench.clock()) == ([], 1)
     assert bench.deliveries() == [("sent", None, 2, 0)]
 
 
