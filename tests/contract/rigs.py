@@ -7,17 +7,26 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal, Protocol, TypeAlias
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, Protocol, TypeAlias
 from uuid import uuid4
 
 from recovery_service.reminders.channels import build_channels
 from recovery_service.reminders.channels.email import EmailSettings
 from recovery_service.reminders.channels.inbox import InboxSettings
 from recovery_service.reminders.channels.protocol import Address, Channel
+from recovery_service.reminders.channels.sms import SmsSettings
 from recovery_service.reminders.channels.vapid import new_private_key
+from recovery_service.reminders.channels.webhook import WebhookSettings
 from recovery_service.reminders.channels.webpush import WebPushSettings
+from tests.fakes import sms_gateway
+from tests.fakes.certificates import write_certificate
+from tests.fakes.http_server import Reply
 from tests.fakes.push_provider import PushProvider
+from tests.fakes.sms_gateway import SmsGateway
 from tests.fakes.smtp_server import MailServer
+from tests.fakes.webhook_receiver import SECRET, WebhookReceiver
 
 Refusal: TypeAlias = Literal["later", "gone", "never", "not_us"]
 
@@ -100,6 +109,55 @@ class EmailRig:
         }[how]
 
 
+class SmsRig:
+    longest = sms_gateway.LONGEST
+
+    def __init__(self, gateway: SmsGateway, certificate: Path) -> None:
+        self._gateway = gateway
+        self.channel = sms(gateway.origin, ca_file=str(certificate))
+
+    def destination(self) -> Address:
+        return Address(destination_id=uuid4(), channel="sms", address="+447700900999")
+
+    def arrived(self) -> list[Arrival]:
+        return [
+            Arrival(
+                request.headers["idempotency-key"],
+                int(text["ValidityPeriod"]),
+                request.readable() + json.dumps(text, ensure_ascii=False),
+            )
+            for request, text in zip(self._gateway.accepted, self._gateway.texts, strict=True)
+        ]
+
+    def refuse(self, how: Refusal) -> None:
+        status, code = {
+            "later": (503, 20503),
+            "gone": (400, 21610),
+            "never": (400, 21602),
+            "not_us": (401, 20003),
+        }[how]
+        self._gateway.reply = sms_gateway.error(status, code)
+
+
+class WebhookRig:
+    def __init__(self, receiver: WebhookReceiver) -> None:
+        self._receiver = receiver
+        self.channel = webhook()
+
+    def destination(self) -> Address:
+        return Address(destination_id=uuid4(), channel="webhook", address=self._receiver.url)
+
+    def arrived(self) -> list[Arrival]:
+        return [
+            Arrival(request.headers["webhook-id"], event["ttl"], request.readable())
+            for request, event in zip(self._receiver.accepted, self._receiver.events, strict=True)
+        ]
+
+    def refuse(self, how: Refusal) -> None:
+        status = {"later": 503, "gone": 410, "never": 400, "not_us": 401}[how]
+        self._receiver.reply = Reply(status)
+
+
 def web_push(**settings: float) -> Channel:
     """Return a Web Push channel that may talk to this machine."""
     return build_channels(
@@ -126,6 +184,27 @@ def email(port: int, **settings: float) -> Channel:
     )["email"]
 
 
+def sms(gateway_url: str, **settings: Any) -> Channel:
+    """Return an SMS channel that sends through a gateway."""
+    return build_channels(
+        sms=SmsSettings(
+            gateway_url=gateway_url,
+            account=sms_gateway.ACCOUNT,
+            token=sms_gateway.TOKEN,
+            sender=sms_gateway.SENDER,
+            base_url="https://recovery.clinic.example",
+            **settings,
+        )
+    )["sms"]
+
+
+def webhook(**settings: Any) -> Channel:
+    """Return a webhook channel that may post to this machine."""
+    return build_channels(
+        webhook=WebhookSettings(secrets=(SECRET,), allow_private_endpoints=True, **settings)
+    )["webhook"]
+
+
 @contextmanager
 def inbox_rig(provider: PushProvider) -> Iterator[InboxRig]:
     yield InboxRig()
@@ -147,9 +226,29 @@ def email_rig(provider: PushProvider) -> Iterator[EmailRig]:
         rig.channel.close()
 
 
+@contextmanager
+def sms_rig(provider: PushProvider) -> Iterator[SmsRig]:
+    with TemporaryDirectory() as folder:
+        certificate = write_certificate(Path(folder) / "gateway.pem")
+        with SmsGateway(certificate) as gateway:
+            rig = SmsRig(gateway, certificate)
+            yield rig
+            rig.channel.close()
+
+
+@contextmanager
+def webhook_rig(provider: PushProvider) -> Iterator[WebhookRig]:
+    with WebhookReceiver() as receiver:
+        rig = WebhookRig(receiver)
+        yield rig
+        rig.channel.close()
+
+
 REMOTE: dict[str, Callable[[PushProvider], AbstractContextManager[Rig]]] = {
     "webpush": web_push_rig,
     "email": email_rig,
+    "sms": sms_rig,
+    "webhook": webhook_rig,
 }
 """Every channel that has a provider."""
 
@@ -165,6 +264,13 @@ def towards(name: str, port: int, **seconds: float) -> tuple[Channel, Address]:
         return email(port, **seconds), mailbox
     if "timeout_seconds" in seconds:
         seconds["read_seconds"] = seconds.pop("timeout_seconds")
+    if name == "sms":  # its silence begins with TLS, which is part of connecting
+        seconds["connect_seconds"] = seconds.get("read_seconds", 3.0)
+        number = Address(destination_id=uuid4(), channel=name, address="+447700900999")
+        return sms(f"https://localhost:{port}", **seconds), number
+    if name == "webhook":
+        url = Address(destination_id=uuid4(), channel=name, address=f"http://127.0.0.1:{port}/")
+        return webhook(**seconds), url
     keys = {
         "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcx"
         "aOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",  # RFC 8291 §5, the receiver's example

@@ -102,7 +102,8 @@ def test_one_bad_destination_changes_nothing_for_the_others(rig: Rig) -> None:
 @pytest.mark.parametrize("left", [1, 1800, 40 * 3600])
 def test_the_provider_is_told_what_is_left_until_expiry(rig: Rig, left: int) -> None:
     rig.channel.send([(rig.destination(), message(ttl=left))])
-    assert [arrival.seconds_left for arrival in rig.arrived()] == [left]
+    longest = getattr(rig, "longest", left)  # for which this provider keeps anything
+    assert [arrival.seconds_left for arrival in rig.arrived()] == [min(left, longest)]
 
 
 def test_a_repeat_is_recognisable_as_one(rig: Rig) -> None:
