@@ -15,8 +15,9 @@ from recovery_service.domain.local_time import local_date
 from recovery_service.domain.quiet_hours import QuietHours, quiet_until
 
 MOST_ENTRIES = 59
-#: What is capped: a posture item that the device reminds of is a sitting break.
-BREAKS = "posture"
+
+# What is due and still to be shown waits for the end of the quiet hours.
+_OPEN = ("upcoming", "due", "snoozed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +25,14 @@ class Candidate:
     """One occurrence of an item that a device reminds of.
 
     `state` is the agenda's, `next_at` when a snoozed one speaks again; `quiet` is what
-    quiet hours do to the item (`shift`, `drop`, `ignore`). Instants are in UTC.
+    quiet hours do to the item (`shift`, `drop`, `ignore`); `rest` says that it is a sitting
+    break. Instants are in UTC.
     """
 
     occurrence_id: str
     lineage_id: UUID
     kind: str
+    rest: bool
     local_date: date
     due_at: datetime
     expires_at: datetime
@@ -76,9 +79,14 @@ class Planned(NamedTuple):
     at: datetime
     candidate: Candidate
 
+    @property
+    def due_at(self) -> datetime:
+        """When it falls due; quiet hours may have moved `at` behind it."""
+        return self.candidate.next_at or self.candidate.due_at
+
 
 class DevicePlan(NamedTuple):
-    """The notifications, soonest first; complete for what comes before `until`."""
+    """The notifications, soonest first; complete for what falls due before `until`."""
 
     planned: Sequence[Planned]
     until: datetime
@@ -87,7 +95,9 @@ class DevicePlan(NamedTuple):
 def device_plan(
     candidates: Iterable[Candidate], manner: Manner, *, now: datetime, horizon: datetime
 ) -> DevicePlan:
-    """Return what to show after `now` and before `horizon`, at most `MOST_ENTRIES`.
+    """Return what is to be shown after `now` and falls due before `horizon`.
+
+    There are at most `MOST_ENTRIES`.
 
     The candidates are all of each local day, also what is over and done: which sitting
     breaks of a day are shown depends on the day alone, so that whatever happens to one of
@@ -101,20 +111,19 @@ def device_plan(
     waiting = [
         each
         for each in _latest(_capped(shown, manner.breaks))
-        if each.candidate.state in ("upcoming", "snoozed") and now < each.at < horizon
+        if each.candidate.state in _OPEN and each.at > now and each.due_at < horizon
     ]
-    waiting.sort(key=lambda each: (each.at, each.candidate.occurrence_id))
-    if len(waiting) <= MOST_ENTRIES:
-        return DevicePlan(waiting, horizon)
-    until = waiting[MOST_ENTRIES].at
-    return DevicePlan([each for each in waiting if each.at < until], until)
+    waiting.sort(key=lambda each: each.due_at)
+    until = horizon if len(waiting) <= MOST_ENTRIES else waiting[MOST_ENTRIES].due_at
+    kept = [each for each in waiting if each.due_at < until]
+    return DevicePlan(sorted(kept, key=lambda each: (each.at, each.due_at)), until)
 
 
 def _capped(shown: Iterable[Planned], most: int) -> Iterator[Planned]:
     """Leave so many sitting breaks a local day, spread over it; a snoozed one is asked for."""
     days: defaultdict[date, list[Planned]] = defaultdict(list)
     for each in shown:
-        if each.candidate.kind == BREAKS and each.candidate.state != "cancelled":
+        if each.candidate.rest and each.candidate.state != "cancelled":
             days[each.candidate.local_date].append(each)
         else:
             yield each

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from recovery_service.domain.recurrence import AnyRule, parse_rule
 from recovery_service.reminders.expansion import Advance, Claimed, advance
-from recovery_service.reminders.reach import takes
+from recovery_service.reminders.reach import is_ours, takes
 from recovery_service.reminders.work import Transaction, array, by_index, run
 
 log = structlog.get_logger(__name__)
@@ -48,10 +48,10 @@ _WRITE = f"""
 WITH claimed AS (
     SELECT *
       FROM unnest(%(clinics)s::uuid[], %(lineages)s::uuid[], %(patients)s::uuid[],
-                  %(kinds)s::text[], %(pushed)s::bool[], %(revisions)s::int[],
+                  %(kinds)s::text[], %(carriers)s::text[], %(revisions)s::int[],
                   %(next_dates)s::date[], %(next_minutes)s::smallint[],
                   %(next_dues)s::timestamptz[])
-           AS c (clinic_id, lineage_id, patient_id, kind, pushed, revision,
+           AS c (clinic_id, lineage_id, patient_id, kind, carrier, revision,
                  next_date, next_minute, next_due_at)
 ), fallen AS (
     INSERT INTO occurrence (clinic_id, lineage_id, occ_key, local_date, due_at, expires_at,
@@ -66,13 +66,15 @@ WITH claimed AS (
     ON CONFLICT (clinic_id, lineage_id, occ_key) DO NOTHING
     RETURNING clinic_id, id, lineage_id, due_at, reason
 ), told AS (
-    INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, state, wake_at,
-                          attempts)
-    SELECT f.clinic_id, f.id, d.id, d.channel, 0, 'ready', f.due_at, 0
+    INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, cause, state,
+                          wake_at, attempts)
+    SELECT f.clinic_id, f.id, d.id, d.channel, 0,
+           CASE c.carrier WHEN 'device' THEN 'takeover' ELSE 'due' END, 'ready', f.due_at, 0
       FROM fallen f
       JOIN claimed c ON c.clinic_id = f.clinic_id AND c.lineage_id = f.lineage_id
       JOIN destination d ON d.clinic_id = c.clinic_id AND d.patient_id = c.patient_id
-     WHERE f.reason IS NULL AND c.pushed AND {takes("c.kind")}
+     WHERE f.reason IS NULL AND c.carrier <> 'none' AND {takes("c.kind")}
+       AND {is_ours("c.carrier", "f.due_at")}
     ON CONFLICT DO NOTHING
     RETURNING 1
 ), advanced AS (
@@ -202,7 +204,7 @@ def _arrays(advances: Sequence[Advance]) -> dict[str, Any]:
         "lineages": array(each.lineage_id for each in schedules),
         "patients": array(each.patient_id for each in schedules),
         "kinds": [each.kind for each in schedules],
-        "pushed": array("t" if each.remind_via == "push" else "f" for each in schedules),
+        "carriers": array(each.remind_via for each in schedules),
         "revisions": array(str(each.revision) for each in schedules),
         "next_dates": array(each and each.local_date.isoformat() for each in following),
         "next_minutes": array(each and str(each.minute) for each in following),

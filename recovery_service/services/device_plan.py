@@ -19,6 +19,7 @@ from recovery_service.domain.local_time import local_date, start_of_day
 from recovery_service.domain.occurrence_ids import decode
 from recovery_service.domain.reminder_kinds import reminder_kind
 from recovery_service.domain.reminder_policy import policy_of
+from recovery_service.domain.sitting_breaks import is_rest
 from recovery_service.services.agenda import AGENDA_ROWS, agenda_values, read_agenda, rule_of
 
 _DAY = timedelta(days=1)
@@ -83,7 +84,10 @@ class LocalNotification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePlanView:
-    """The notifications of a plan's `revision`, soonest first, complete before `until`."""
+    """The notifications of a plan's `revision`, soonest first.
+
+    They are complete for what falls due before `until`.
+    """
 
     revision: int
     until: datetime
@@ -143,6 +147,7 @@ def _candidates(
             occurrence_id=entry.id,
             lineage_id=lineage,
             kind=entry.kind,
+            rest=is_rest(entry.kind, entry.slot),
             local_date=entry.local_date,
             due_at=entry.due_at,
             expires_at=entry.expires_at,

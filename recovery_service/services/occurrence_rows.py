@@ -18,7 +18,7 @@ from sqlalchemy.types import DateTime, String, Uuid
 
 from recovery_service.domain.recurrence import Occurrence
 from recovery_service.domain.rescheduling import PASSED_BEFORE_START
-from recovery_service.reminders.reach import takes
+from recovery_service.reminders.reach import is_ours, takes
 
 
 class Standing(NamedTuple):
@@ -88,13 +88,14 @@ WITH stored AS (
     ON CONFLICT (clinic_id, lineage_id, occ_key) DO NOTHING
     RETURNING clinic_id, id, lineage_id, due_at, state
 )
-INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, state, wake_at,
-                      attempts)
-SELECT o.clinic_id, o.id, d.id, d.channel, 0, 'ready', o.due_at, 0
+INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, cause, state,
+                      wake_at, attempts)
+SELECT o.clinic_id, o.id, d.id, d.channel, 0,
+       CASE s.remind_via WHEN 'device' THEN 'takeover' ELSE 'due' END, 'ready', o.due_at, 0
   FROM stored o
   JOIN schedule s ON s.clinic_id = o.clinic_id AND s.id = o.lineage_id
   JOIN destination d ON d.clinic_id = s.clinic_id AND d.patient_id = s.patient_id
- WHERE o.state = 'due' AND s.remind_via = 'push' AND {takes("s.kind")}
+ WHERE o.state = 'due' AND {takes("s.kind")} AND {is_ours("s.remind_via", "o.due_at")}
 """).bindparams(
     bindparam("clinic_id", type_=Uuid),
     bindparam("lineages", type_=ARRAY(Uuid)),

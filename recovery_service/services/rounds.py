@@ -74,9 +74,9 @@ def remind(session: Session, schedule: Schedule, row: Occurrence, *, wake_at: da
 
 
 def _cause(schedule: Schedule, row: Occurrence) -> str:
-    if schedule.remind_via == "device":
-        return "takeover"
-    return "snooze" if row.round else "due"
+    if row.round:
+        return "snooze"
+    return "takeover" if schedule.remind_via == "device" else "due"
 
 
 def last_snooze(session: Session, row: Occurrence) -> OccurrenceAction | None:

@@ -27,6 +27,7 @@ def one(at: datetime, *, lineage: UUID = WALK, **changes: Any) -> Candidate:
         "occurrence_id": f"{lineage}-{at:%d%H%M}",
         "lineage_id": lineage,
         "kind": "walking",
+        "rest": False,
         "local_date": at.date(),
         "due_at": at,
         "expires_at": at + HOUR,
@@ -51,7 +52,7 @@ def moments(made: DevicePlan) -> list[datetime]:
 
 
 def test_only_what_is_still_to_come_is_planned_soonest_first() -> None:
-    """Planted: keep what is due now, and states other than upcoming and snoozed."""
+    """Planted: keep what is shown already, and what is closed."""
     hours = [MONDAY + hour * HOUR for hour in (3, -1, 0, 1, 4)]
     states = ["upcoming", "missed", "due", "upcoming", "done"]
     made = plan([one(at, state=state) for at, state in zip(hours, states, strict=True)])
@@ -74,6 +75,23 @@ def test_quiet_hours_drop_shift_or_pass_over(quiet: str, shown: datetime | None)
     assert moments(made) == ([] if shown is None else [shown])
 
 
+def test_what_waits_for_the_end_of_the_quiet_hours_is_not_lost_by_asking_again() -> None:
+    """Planted: plan only what is not due yet."""
+    early = datetime(2026, 3, 3, 6, tzinfo=UTC)
+    seven = one(early, quiet="shift", expires_at=early + 4 * HOUR, state="due")
+    asked = datetime(2026, 3, 3, 7, tzinfo=UTC)
+    assert moments(plan([seven], now=asked)) == [asked + HOUR]
+
+
+def test_what_falls_due_beyond_the_plan_is_left_to_the_service_wherever_it_is_moved() -> None:
+    """Planted: cut by the moment of showing; then the service thinks that the device has it."""
+    hours = [MONDAY + (number + 1) * HOUR for number in range(MOST_ENTRIES)]
+    late = one(hours[-1] - HOUR / 2, lineage=uuid4(), expires_at=HORIZON, quiet="shift")
+    made = plan([late, *(one(at, quiet="ignore") for at in hours)])
+    assert made.until == hours[-1]
+    assert all(each.due_at < made.until for each in made.planned)
+
+
 def test_what_is_over_before_the_quiet_hours_are_is_left_out() -> None:
     """Planted: shift without looking at the expiry."""
     late = datetime(2026, 3, 2, 22, tzinfo=UTC)
@@ -89,7 +107,7 @@ def test_of_an_item_that_quiet_hours_gather_at_one_moment_the_last_is_shown() ->
 def test_a_snooze_overrules_quiet_hours_and_the_cap_but_not_a_pause() -> None:
     """Planted: ask the quiet hours about a snooze as well."""
     night = datetime(2026, 3, 2, 21, 30, tzinfo=UTC)
-    tired = one(MONDAY, kind="posture", state="snoozed", next_at=night, expires_at=night + HOUR)
+    tired = one(MONDAY, rest=True, state="snoozed", next_at=night, expires_at=night + HOUR)
     assert moments(plan([tired], breaks=0)) == [night]
     assert moments(plan([tired], pause={"from": "2026-03-01", "to": "2026-03-02"})) == []
 
@@ -113,7 +131,7 @@ def test_a_pause_holds_on_local_dates_both_ends_included(
 def breaks(day: date = TODAY, **changes: Any) -> list[Candidate]:
     """Return the sitting breaks of a day, every half hour from nine to five."""
     first = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
-    return [one(first + count * HOUR / 2, kind="posture", **changes) for count in range(17)]
+    return [one(first + count * HOUR / 2, rest=True, **changes) for count in range(17)]
 
 
 def test_sitting_breaks_are_so_many_a_local_day_spread_over_it() -> None:
@@ -131,7 +149,7 @@ def test_breaks_that_are_over_count_and_those_that_are_done_change_no_other() ->
     noon = MONDAY + 3 * HOUR
     assert moments(plan(breaks(), now=noon)) == [at for at in whole if at > noon]
     done = [
-        one(each.due_at, kind="posture", state="done" if each.due_at == whole[2] else "upcoming")
+        one(each.due_at, rest=True, state="done" if each.due_at == whole[2] else "upcoming")
         for each in breaks()
     ]
     assert moments(plan(done, now=MONDAY - HOUR)) == [*whole[:2], *whole[3:]]

@@ -47,9 +47,10 @@ def test_promise_12_a_clock_that_jumps_an_hour_repeats_nothing(bench: Bench) -> 
 
 
 @pytest.mark.parametrize(
-    ("carrier", "channels"), [("push", {"inbox", "webpush"}), ("device", set()), ("none", set())]
+    ("carrier", "channels"),
+    [("push", {"inbox", "webpush"}), ("device", {"inbox", "webpush"}), ("none", set())],
 )
-def test_only_what_reminds_by_push_is_delivered(
+def test_what_reminds_by_push_and_what_no_device_has_is_delivered(
     bench: Bench, carrier: str, channels: set[str]
 ) -> None:
     bench.plan(bench.patient(bench.clinic()), rule(remind_via=carrier))

@@ -104,7 +104,7 @@ class DevicePlanSchema(ResponseSchema):
         required=True, metadata={"description": "Counts every change that a device must know"}
     )
     until = Instant(
-        required=True, metadata={"description": "The plan is complete for what comes before"}
+        required=True, metadata={"description": "The plan is complete for what falls due before"}
     )
     entries = fields.List(
         fields.Nested(LocalNotificationSchema),
