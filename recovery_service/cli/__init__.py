@@ -1,4 +1,4 @@
-"""The command line: `recovery-service demo | web | worker | db | staff | reminders`."""
+"""The command line: `recovery-service demo | web | worker | fleet | db | staff | reminders`."""
 
 from recovery_service.cli.commands import main
 

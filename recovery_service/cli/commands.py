@@ -10,6 +10,7 @@ _PLACES = {
     "demo": "demo:demo",
     "web": "web:web",
     "worker": "worker:worker",
+    "fleet": "fleet:fleet",
     "db": "database:database",
     "staff": "staff:staff",
     "reminders": "reminders:reminders",

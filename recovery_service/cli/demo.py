@@ -83,6 +83,7 @@ def environ_of(secrets: Secrets, postgres: EmbeddedPostgres, port: int) -> dict[
         "RECOVERY_VAPID_PRIVATE_KEY": secrets.vapid_private_key,
         "RECOVERY_VAPID_CONTACT": "mailto:demo@alderwick.example",
         "RECOVERY_BASE_URL": os.environ.get("RECOVERY_BASE_URL", f"http://127.0.0.1:{port}"),
+        "RECOVERY_BROKER_URL": "",  # one machine sends by itself
         "RECOVERY_HOST": "127.0.0.1",
         "RECOVERY_PORT": str(port),
     }

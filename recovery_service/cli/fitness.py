@@ -1,19 +1,33 @@
 """Whether a process may begin its work: a fit server, and the tables that the code expects."""
 
+import structlog
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, exc
 
 from config.settings import Settings
 from recovery_service.cli.refusals import Refusal
 from recovery_service.database import require_fit_server
 from recovery_service.migrations import configuration
+from recovery_service.reminders.outage import is_gone
+
+log = structlog.get_logger(__name__)
 
 
 def require_ready(engine: Engine, settings: Settings) -> None:
     """Refuse a server that is too old or forgetful, and tables of another version."""
     require_fit_server(engine, durable=settings.environment != "test")
     require_migrated(engine)
+
+
+def require_ready_unless_away(engine: Engine, settings: Settings) -> None:
+    """Refuse an unfit database; one that is away is waited for."""
+    try:
+        require_ready(engine, settings)
+    except exc.DBAPIError as error:
+        if not is_gone(error):
+            raise
+        log.warning("database_gone")
 
 
 def require_migrated(engine: Engine) -> None:

@@ -4,18 +4,16 @@ from datetime import timedelta
 from importlib import import_module
 
 import click
-import structlog
-from sqlalchemy import exc
 
 from config.settings import Settings
 from recovery_service.cli.applications import application, sender_of, settings_here
-from recovery_service.cli.fitness import require_ready
+from recovery_service.cli.fitness import require_ready_unless_away
 from recovery_service.cli.orphans import until_orphaned
 from recovery_service.extensions import db, parts
-from recovery_service.reminders.outage import is_gone
+from recovery_service.reminders.dispatch import dispatch
+from recovery_service.reminders.fleet import HandOver
+from recovery_service.reminders.loop import Deliver
 from recovery_service.reminders.scheduler import Rhythm, run_worker
-
-log = structlog.get_logger(__name__)
 
 
 @click.command()
@@ -27,7 +25,7 @@ def worker() -> None:
     """
     settings = settings_here()
     with application(settings, worker=True) as app:
-        _require_ready_unless_away(settings)
+        require_ready_unless_away(db.engine, settings)
         if "webpush" in parts().channels:
             import_module("pywebpush")  # slow to load: before the first reminder, not for it
         sender = sender_of(app, lease=timedelta(seconds=settings.lease_seconds))
@@ -35,14 +33,13 @@ def worker() -> None:
             tick=timedelta(seconds=settings.tick_seconds),
             heartbeat=timedelta(seconds=settings.heartbeat_seconds),
         )
-        run_worker(sender, rhythm)
+        run_worker(sender, rhythm, deliver=deliver_of(settings))
 
 
-def _require_ready_unless_away(settings: Settings) -> None:
-    """Refuse an unfit database; one that is away is waited for."""
-    try:
-        require_ready(db.engine, settings)
-    except exc.DBAPIError as error:
-        if not is_gone(error):
-            raise
-        log.warning("database_gone")
+def deliver_of(settings: Settings) -> Deliver:
+    """Return how this worker delivers: through the fleet if there is a broker, or by itself."""
+    if settings.broker_url is None:
+        return dispatch
+    from recovery_service.reminders.broker import Broker  # it brings Celery; only who asks pays
+
+    return HandOver(Broker(settings.broker_url, lease=timedelta(seconds=settings.lease_seconds)))

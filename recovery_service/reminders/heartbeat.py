@@ -12,6 +12,8 @@ from psycopg.types.json import Jsonb
 from recovery_service.reminders.work import Transaction, run
 
 KEPT = timedelta(days=1)
+# The role, among its figures, of a process that only sends what workers hand over.
+FLEET = "fleet"
 
 _BEAT = """
 INSERT INTO worker_heartbeat (id, host, pid, started_at, beat_at, stopped_at, figures)

@@ -2,11 +2,13 @@
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial, reduce
-from typing import Any
+from typing import Any, Protocol
 
+from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.dispatch import Counts, Sender, dispatch, end_unsendable
 from recovery_service.reminders.planner import Materialised, RuleBook, materialise
 from recovery_service.reminders.sweep import Swept, sweep
@@ -18,6 +20,14 @@ BATCH = 5_000
 ABREAST = 2
 
 
+class Deliver(Protocol):
+    """How what is ready for a channel gets on its way: `dispatch`, or what works like it."""
+
+    def __call__(self, sender: Sender, channel: Channel, *, stopped: Callable[[], bool]) -> Counts:
+        """Deliver until nothing is ready or `stopped` says so; return what was done."""
+        ...
+
+
 class Loop:
     """The steps of one worker, and what it has done since it started.
 
@@ -25,8 +35,9 @@ class Loop:
     time, each in a thread of its own; none runs twice at once.
     """
 
-    def __init__(self, sender: Sender, *, batch: int = BATCH) -> None:
+    def __init__(self, sender: Sender, *, batch: int = BATCH, deliver: Deliver = dispatch) -> None:
         self.sender = sender
+        self._deliver = deliver
         self.stopping = threading.Event()
         self._batch = batch
         self._rules = [RuleBook() for _ in range(ABREAST)]
@@ -62,7 +73,8 @@ class Loop:
 
     def send(self, channel: str) -> Counts:
         """Send all that is ready for one channel."""
-        counts = dispatch(self.sender, self.sender.channels[channel], stopped=self.stopping.is_set)
+        to, stopped = self.sender.channels[channel], self.stopping.is_set
+        counts = self._deliver(self.sender, to, stopped=stopped)
         self._count(**{f"sent_{channel}": counts["sent"]}, **counts)
         return counts
 

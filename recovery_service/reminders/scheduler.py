@@ -17,9 +17,9 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from recovery_service.clock import SystemClock
-from recovery_service.reminders.dispatch import Sender
+from recovery_service.reminders.dispatch import Sender, dispatch
 from recovery_service.reminders.heartbeat import Heart
-from recovery_service.reminders.loop import Loop
+from recovery_service.reminders.loop import Deliver, Loop
 from recovery_service.reminders.outage import Outage
 from recovery_service.reminders.status import status
 
@@ -37,14 +37,20 @@ class Rhythm:
     sweep: timedelta = timedelta(seconds=5)
 
 
-def run_worker(sender: Sender, rhythm: Rhythm, *, stop: threading.Event | None = None) -> None:
+def run_worker(
+    sender: Sender,
+    rhythm: Rhythm,
+    *,
+    stop: threading.Event | None = None,
+    deliver: Deliver = dispatch,
+) -> None:
     """Work until SIGTERM, SIGINT or `stop`; finish what is in hand, say goodbye, return.
 
     The database may be away, also at the start: the worker waits for it and goes on.
     """
     ending = stop or threading.Event()
     _end_on_signals(ending)
-    loop, outage = Loop(sender), Outage()
+    loop, outage = Loop(sender, deliver=deliver), Outage()
     heart = Heart(sender.transaction, sender.worker_id, sender.clock())
     beat = partial(_beat, heart, loop)
     scheduler = _scheduler(loop, rhythm, outage, beat)

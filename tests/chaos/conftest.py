@@ -101,10 +101,10 @@ class Ward:
     log: Path | None = None
     workers: list[Worker] = field(default_factory=list)
 
-    def start(self, **changes: str) -> Worker:
-        """Start one worker; it takes a moment until it works."""
+    def start(self, *, fleet: str | None = None, **changes: str) -> Worker:
+        """Start one worker, or a process of the fleet for one channel; it takes a moment."""
         log = None if self.log is None else str(self.log)
-        pid = self.nursery.ask(environ={**self.environ, **changes}, log=log)
+        pid = self.nursery.ask(environ={**self.environ, **changes}, log=log, fleet=fleet)
         self.workers.append(Worker(self.nursery, pid))
         return self.workers[-1]
 

@@ -3,9 +3,9 @@
     python -m tests.chaos.nursery
 
 Each line of standard input is a JSON command and is answered by one line:
-`{"environ": {…}, "log": path or null}` forks a worker, a real process of its own, and
-answers its pid; `{"ended": pid}` answers its exit code, or null while it lives. It ends,
-and takes its workers with it, when standard input does.
+`{"environ": {…}, "log": path or null, "fleet": channel or null}` forks a worker, or a process
+of the fleet, a real process of its own, and answers its pid; `{"ended": pid}` answers its exit
+code, or null while it lives. It ends, and takes its workers with it, when standard input does.
 """
 
 import json
@@ -15,6 +15,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from config.settings import Settings
 from tests.chaos.worker import main as work
 
 _children: dict[int, int | None] = {}
@@ -22,7 +23,7 @@ _children: dict[int, int | None] = {}
 
 def answer(command: dict[str, Any]) -> int | None:
     if "environ" in command:
-        return _fork(command["environ"], command["log"])
+        return _fork(command["environ"], command["log"], command["fleet"])
     pid = command["ended"]
     if _children[pid] is None:
         found, status = os.waitpid(pid, os.WNOHANG)
@@ -30,7 +31,9 @@ def answer(command: dict[str, Any]) -> int | None:
     return _children[pid]
 
 
-def _fork(environ: dict[str, str], log: str | None) -> int:
+def _fork(environ: dict[str, str], log: str | None, fleet: str | None) -> int:
+    if fleet is not None:
+        import recovery_service.cli.fleet  # here, so that later children have it already
     pid = os.fork()
     if pid:
         _children[pid] = None
@@ -42,7 +45,10 @@ def _fork(environ: dict[str, str], log: str | None) -> int:
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
     code = 1
     try:
-        work()
+        if fleet is None:
+            work()
+        else:
+            recovery_service.cli.fleet.work(Settings.from_environ(os.environ), fleet)
         code = 0
     finally:
         sys.stderr.flush()

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from recovery_service.app import create_app
+from recovery_service.cli.worker import deliver_of
 from recovery_service.database import transaction
 from recovery_service.extensions import EXTENSION, Parts
 from recovery_service.reminders.dispatch import Sender
@@ -47,7 +48,7 @@ def main() -> None:
         heartbeat=timedelta(seconds=settings.heartbeat_seconds),
         sweep=timedelta(seconds=settings.tick_seconds),
     )
-    run_worker(sender, rhythm)
+    run_worker(sender, rhythm, deliver=deliver_of(settings))
 
 
 if __name__ == "__main__":
