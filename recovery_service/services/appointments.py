@@ -9,6 +9,7 @@ from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.local_time import local_date
 from recovery_service.domain.plan_templates import PlanTemplate, TemplateAppointment
 from recovery_service.models import Appointment, Episode, Patient
+from recovery_service.services.appointment_schedules import follow
 
 
 def plan_follow_ups(
@@ -51,13 +52,13 @@ def move_follow_ups(session: Session, episode: Episode, *, now: datetime) -> Non
             Appointment.state == "to_book",
             Appointment.from_template,
         )
-    )
+    ).all()
     for row in rows:
         if row.from_day is not None and row.to_day is not None:
             row.window_from = anchor + timedelta(days=row.from_day)
             row.window_to = anchor + timedelta(days=row.to_day)
             row.updated_at, row.version = now, row.version + 1
-    session.flush()
+    follow(session, rows, now=now)
 
 
 def cancel_unbooked(session: Session, episode: Episode, *, now: datetime) -> None:

@@ -23,6 +23,9 @@ from recovery_service.errors import (
 )
 from recovery_service.models import Appointment, Episode, Site
 from recovery_service.services import audit
+from recovery_service.services.appointment_schedules import follow
+from recovery_service.services.device_plan import plan_changed
+from recovery_service.services.devices import locked_patient
 
 FURTHEST = timedelta(days=3 * 366)
 _PLAIN = ("kind", "title", "location", "mode", "preparation", "minutes")
@@ -58,6 +61,7 @@ def add_appointment(
     One that lies in the past needs its outcome; it may be one of an episode that ended.
     One to which nobody gave a title is called an appointment in every language.
     """
+    plan_changed(session, episode.clinic_id, episode.patient_id, now=now)
     untitled = {each: content.text("appointment.untitled", each) for each in LANGUAGES}
     state = new.state or ("to_book" if new.starts_at is None else "booked")
     if episode.state == "ended" and state not in OUTCOMES:
@@ -83,7 +87,7 @@ def add_appointment(
     row.window_from, row.window_to = new.window or (None, None)
     _settle(session, row, now=now, timed=new.starts_at is not None)
     session.add(row)
-    session.flush()
+    follow(session, [row], now=now)
     _record(session, actor, row, f"appointment_{state}", now=now)
     return row
 
@@ -99,6 +103,7 @@ def change_appointment(
 ) -> Appointment:
     """Change an appointment; a time given to one that is to be booked books it.
 
+    Its reminders follow, and a patient who counted on it is told once that it has changed.
     Raises AppointmentSettled, EpisodeEnded, or InvalidField naming what cannot be.
     """
     standing = state_at(row.state, row.starts_at, now=now)
@@ -107,6 +112,8 @@ def change_appointment(
         raise AppointmentSettled(standing, wanted)
     if wanted in {"to_book", "booked"} and episode.state == "ended":
         raise EpisodeEnded(episode.id)
+    plan_changed(session, row.clinic_id, row.patient_id, now=now)
+    stood = (row.starts_at, row.site_id) if standing == "booked" else None
     moved = "starts_at" in changes and changes["starts_at"] != row.starts_at
     if moved and wanted != "booked":
         raise InvalidField("/starts_at", "Only a booked appointment can be moved.")
@@ -114,10 +121,12 @@ def change_appointment(
     row.state = "booked" if wanted == "outcome_unknown" else wanted
     if wanted == "to_book":
         row.starts_at = None
+    if moved or wanted != standing:
+        row.response, row.responded_at = None, None  # it was about what stood
     if wanted != standing or moved:
         _settle(session, row, now=now, timed=moved)
     row.version, row.updated_at = row.version + 1, now
-    session.flush()
+    follow(session, [row], now=now, told_until=_told_until(row, stood))
     _record(session, actor, row, _event(standing, wanted, moved=moved), now=now)
     return row
 
@@ -125,7 +134,15 @@ def change_appointment(
 def appointment_in_scope(
     session: Session, actor: Actor, appointment_id: UUID
 ) -> tuple[Appointment, Episode]:
-    """Return an appointment, locked, and its episode; raises NoSuchObject."""
+    """Return an appointment, locked behind its patient, and its episode; raises NoSuchObject."""
+    whose = session.scalar(
+        select(Appointment.patient_id).where(
+            Appointment.clinic_id == actor.clinic_id, Appointment.id == appointment_id
+        )
+    )
+    if whose is None:
+        raise NoSuchObject("appointment")
+    locked_patient(session, actor.clinic_id, whose)
     found = session.execute(
         select(Appointment, Episode)
         .join(
@@ -134,10 +151,18 @@ def appointment_in_scope(
         )
         .where(Appointment.clinic_id == actor.clinic_id, Appointment.id == appointment_id)
         .with_for_update(of=Appointment)
-    ).one_or_none()
-    if found is None:
-        raise NoSuchObject("appointment")
+        .execution_options(populate_existing=True)
+    ).one()
     return found[0], found[1]
+
+
+def _told_until(row: Appointment, stood: tuple[datetime | None, UUID] | None) -> datetime | None:
+    """Return until when a change matters to who counted on what stood; None when to nobody."""
+    if stood is None or row.state in OUTCOMES:
+        return None
+    if row.state != "booked":
+        return stood[0]
+    return None if stood == (row.starts_at, row.site_id) else row.starts_at
 
 
 def _wanted_state(standing: str, changes: Mapping[str, Any]) -> str:

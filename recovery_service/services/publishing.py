@@ -71,10 +71,10 @@ def publish(
     draft.effective_from = start
     plans.touch(draft, now=now)
     session.flush()
+    if template is not None:  # first: an item that asks to book one leaves the asking to it
+        plan_follow_ups(session, episode, patient, template, now=now)
     if episode.state == "open":
         publish_schedules(session, episode, patient, items, effective_from=start, now=now)
-    if template is not None:
-        plan_follow_ups(session, episode, patient, template, now=now)
     audit.record(session, actor, "plan_published", "plan", plan.id, patient_id=patient.id, now=now)
     return draft
 

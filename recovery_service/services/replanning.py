@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from recovery_service.domain import rescheduling
 from recovery_service.domain.local_time import local_date
-from recovery_service.domain.recurrence import Occurrence, Place, Rule
-from recovery_service.models import Episode, Patient, Schedule, ScheduleRule
+from recovery_service.domain.recurrence import AnyRule, Occurrence, Place, Rule
+from recovery_service.models import Appointment, Episode, Patient, Schedule, ScheduleRule
 from recovery_service.services import occurrence_rows
 from recovery_service.services.device_plan import plan_changed
 from recovery_service.services.occurrence_rows import NewRow, Standing
@@ -69,7 +69,7 @@ def carry_on(session: Session, course: Course, wanted: Sequence[Wanted]) -> None
     rows = _standing(session, course, schedules)
     unmet = [row for row in rows if row.unmet]
     occurrence_rows.take_away(session, clinic_id, unmet)
-    _intern(session, clinic_id, (each.rule for each in wanted))
+    intern(session, clinic_id, (each.rule for each in wanted))
 
     written: list[NewRow] = []
     for item in wanted:
@@ -151,13 +151,22 @@ def _owed(
 
 
 def locked(session: Session, episode: Episode) -> dict[UUID, Schedule]:
-    """Lock the episode's schedules: the loop waits, or skips them until we are done."""
+    """Lock the schedules of the plan: the loop waits, or skips them until we are done.
+
+    Those of appointments do not follow the plan; `appointment_schedules` has them.
+    """
     rows = session.scalars(
         select(Schedule)
         .where(
             Schedule.clinic_id == episode.clinic_id,
             Schedule.patient_id == episode.patient_id,
             Schedule.episode_id == episode.id,
+            Schedule.id.not_in(
+                select(Appointment.id).where(
+                    Appointment.clinic_id == episode.clinic_id,
+                    Appointment.patient_id == episode.patient_id,
+                )
+            ),
         )
         .order_by(Schedule.id)
         .with_for_update()
@@ -179,7 +188,8 @@ def _rules(session: Session, schedules: Iterable[Schedule]) -> dict[str, Rule]:
     return {row.hash: Rule.parse(row.rule) for row in found}
 
 
-def _intern(session: Session, clinic_id: UUID, rules: Iterable[Rule]) -> None:
+def intern(session: Session, clinic_id: UUID, rules: Iterable[AnyRule]) -> None:
+    """Store rules under their hashes, each once."""
     distinct: dict[str, dict[str, Any]] = {rule.hash(): rule.as_json() for rule in rules}
     if distinct:
         session.execute(

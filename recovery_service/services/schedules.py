@@ -4,8 +4,10 @@ What changes is said here; how each schedule goes on is `services.replanning`. A
 it happens in the transaction of the edit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,8 +15,11 @@ from sqlalchemy.orm import Session
 from recovery_service.domain.local_time import local_date, start_of_day
 from recovery_service.domain.recurrence import Rule
 from recovery_service.domain.reminder_times import with_own_times
+from recovery_service.domain.sitting_breaks import if_wanted
 from recovery_service.models import Episode, Patient, PlanItem, PlanRevision, RecoveryPlan
 from recovery_service.services import occurrence_rows
+from recovery_service.services.appointment_schedules import follow_episode, follow_patient
+from recovery_service.services.booking_items import asks_for
 from recovery_service.services.device_plan import plan_changed
 from recovery_service.services.replanning import Course, Wanted, carry_on, locked, stop
 from recovery_service.services.unsent import cancel_unsent
@@ -43,7 +48,8 @@ def publish_schedules(
         now=now,
         from_tomorrow=effective_from > today,
     )
-    carry_on(session, course, _wanted(items, patient))
+    carry_on(session, course, _wanted(session, episode, items, patient))
+    follow_episode(session, episode, now=now)
 
 
 def replan_episode(session: Session, episode: Episode, patient: Patient, *, now: datetime) -> None:
@@ -55,11 +61,11 @@ def replan_episode(session: Session, episode: Episode, patient: Patient, *, now:
         return
     gate = _gate(episode, patient, live.effective_from)
     course = Course(episode=episode, patient=patient, gate=gate, now=now)
-    carry_on(session, course, _wanted(items_of(session, live), patient))
+    carry_on(session, course, _wanted(session, episode, items_of(session, live), patient))
 
 
 def replan_patient(session: Session, patient: Patient, *, now: datetime) -> None:
-    """Replan the episode that has not ended, if there is one."""
+    """Replan the episode that has not ended, if there is one, and every appointment ahead."""
     current = session.scalars(
         select(Episode).where(
             Episode.clinic_id == patient.clinic_id,
@@ -69,6 +75,7 @@ def replan_patient(session: Session, patient: Patient, *, now: datetime) -> None
     ).one_or_none()
     if current is not None:
         replan_episode(session, current, patient, now=now)
+    follow_patient(session, patient, now=now)
 
 
 def hold_schedules(session: Session, episode: Episode, *, reason: str, now: datetime) -> None:
@@ -81,11 +88,11 @@ def release_schedules(
 ) -> None:
     """Go on from this moment: a release owes nothing of the time of the hold."""
     live = live_revision(session, episode)
-    if live is None or live.effective_from is None:
-        return
-    gate = max(now, _gate(episode, patient, live.effective_from))
-    course = Course(episode=episode, patient=patient, gate=gate, now=now, owes=False)
-    carry_on(session, course, _wanted(items_of(session, live), patient))
+    if live is not None and live.effective_from is not None:
+        gate = max(now, _gate(episode, patient, live.effective_from))
+        course = Course(episode=episode, patient=patient, gate=gate, now=now, owes=False)
+        carry_on(session, course, _wanted(session, episode, items_of(session, live), patient))
+    follow_episode(session, episode, now=now)
 
 
 def end_schedules(session: Session, episode: Episode, *, reason: str, now: datetime) -> None:
@@ -128,19 +135,23 @@ def _gate(episode: Episode, patient: Patient, effective_from: date) -> datetime:
     return start_of_day(patient.time_zone, first_day)
 
 
-def _wanted(items: Iterable[PlanItem], patient: Patient) -> list[Wanted]:
-    return [
-        Wanted(
-            item.lineage_id,
-            item.kind,
-            with_own_times(
-                Rule.parse(item.rule),
-                patient.preferences.get("reminder_times", {}),
-                (str(item.lineage_id), item.code, item.kind),
-            ),
-        )
-        for item in items
-    ]
+def _wanted(
+    session: Session, episode: Episode, items: Iterable[PlanItem], patient: Patient
+) -> list[Wanted]:
+    owned = asks_for(session, episode.clinic_id, episode.id)
+    own = patient.preferences
+    return [Wanted(item.lineage_id, item.kind, _rule(item, own, owned)) for item in items]
+
+
+def _rule(item: PlanItem, own: Mapping[str, Any], owned: Collection[str]) -> Rule:
+    """Return an item's rule as it is followed: at the patient's own times, if wanted at all.
+
+    What asks to book an appointment is silent where the appointment itself asks.
+    """
+    names = (str(item.lineage_id), item.code, item.kind)
+    rule = with_own_times(Rule.parse(item.rule), own.get("reminder_times", {}), names)
+    rule = if_wanted(rule, item.kind, own)
+    return replace(rule, remind_via="none") if item.appointment in owned else rule
 
 
 def _fall_silent(session: Session, episode: Episode, *, reason: str, now: datetime) -> None:
@@ -152,3 +163,4 @@ def _fall_silent(session: Session, episode: Episode, *, reason: str, now: dateti
     closed = occurrence_rows.close(session, episode.clinic_id, rows, reason=reason, now=now)
     cancel_unsent(session, episode.clinic_id, closed, reason=reason, now=now)
     session.flush()
+    follow_episode(session, episode, now=now)

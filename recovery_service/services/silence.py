@@ -6,7 +6,8 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from recovery_service.errors import AccessEnded
-from recovery_service.models import Appointment, Destination, Device, Patient
+from recovery_service.models import Destination, Device, Patient
+from recovery_service.services.appointment_schedules import ahead_of, follow
 from recovery_service.services.enrolment import revoke_unused_codes
 from recovery_service.services.tokens import revoke_families
 
@@ -33,9 +34,7 @@ def silence_patient(session: Session, patient: Patient, *, now: datetime) -> Non
         session, patient.clinic_id, reason=AccessEnded.code, now=now, patient_id=patient.id
     )
     revoke_unused_codes(session, patient.clinic_id, patient.id, now=now)
-    session.execute(
-        update(Appointment)
-        .filter_by(**key)
-        .where(Appointment.state.in_(("to_book", "booked")))
-        .values(state="cancelled", updated_at=now, version=Appointment.version + 1)
-    )
+    ahead = ahead_of(session, patient)
+    for row in ahead:
+        row.state, row.updated_at, row.version = "cancelled", now, row.version + 1
+    follow(session, ahead, now=now)

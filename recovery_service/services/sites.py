@@ -15,6 +15,7 @@ from recovery_service.domain.identifiers import new_id
 from recovery_service.errors import InvalidField, NoSuchObject
 from recovery_service.models import Site, SiteHoliday
 from recovery_service.services import audit
+from recovery_service.services.appointment_schedules import follow_site
 from recovery_service.services.clinics import clinic_of
 
 
@@ -83,6 +84,7 @@ def change_site(
     wanted = changes.get("is_default", site.is_default)
     if site.is_default and not wanted:
         raise InvalidField("/is_default", "Make another site the default instead.")
+    moved = changes.get("time_zone", site.time_zone) != site.time_zone
     for name, value in changes.items():
         if name != "is_default":
             setattr(site, name, value)
@@ -90,6 +92,8 @@ def change_site(
     session.flush()
     if wanted and not site.is_default:
         _make_default(session, site, now=now)
+    if moved:
+        follow_site(session, site, now=now)
     audit.record(session, actor, "site_changed", "site", site.id, now=now)
     return site
 
