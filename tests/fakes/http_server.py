@@ -30,7 +30,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer; `mode` is `hang` (nothing), `drip` (for ever), `cut` or `close`.
+    """What to answer; `mode` is `hang` (nothing), `drip` (byte by byte), `cut` or `close`.
 
     `cut` promises more of a body than comes, `close` ends without a word.
     """
@@ -170,9 +170,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _drip(self, _reply: Reply) -> None:
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        while not self.server.fake.wait(0.1):
-            self.wfile.write(b".")
+        for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"." * 3600:
+            if self.server.fake.wait(0.2):
+                break
+            self.wfile.write(bytes([byte]))
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
