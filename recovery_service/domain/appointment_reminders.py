@@ -62,17 +62,18 @@ def booking_nudges(
 
     When the window opens, at half of it, and three days before its last day if that is later
     still; on or after `not_before` (discharge), at most one a day. They expire with the window.
+    Their keys are the day on which the window opens and the stage, 1 to 3.
     """
     half = window_from + (window_to - window_from) // 2
-    days = {"opening": window_from, "half": half, "closing": window_to - _LAST_CALL}
+    days = (window_from, half, window_to - _LAST_CALL)
     expires = start_of_day(zone, window_to + _DAY)
     found: list[Reminder] = []
     last = date.min
-    for name, planned in days.items():
+    for stage, planned in enumerate(days, 1):
         day = max(planned, not_before)
         due = instant(zone, day.toordinal(), _NUDGE_AT)
         if day > last and due is not None and due < expires:
-            found.append(Reminder(f"{window_from:%Y%m%d}.{name}", due, expires))
+            found.append(Reminder(f"{window_from:%Y%m%d}T0000Z-{stage}", due, expires))
             last = day
     return found
 

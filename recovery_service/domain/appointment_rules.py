@@ -28,9 +28,14 @@ class Reminder(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class AppointmentRule:
-    """What one appointment still has to say, in order of time; raises `InvalidRule`."""
+    """What one appointment still has to say, in order of time; raises `InvalidRule`.
+
+    `quiet` and `priority` are those of its kind, which differs while it is to be booked.
+    """
 
     reminders: tuple[Reminder, ...]
+    quiet: str
+    priority: int
     remind_via: str = "push"
 
     identity: ClassVar[str] = APPOINTMENT
@@ -62,7 +67,8 @@ class AppointmentRule:
                 Reminder(each["key"], _instant(each["due_at"]), _instant(each["expires_at"]))
                 for each in mapping["reminders"]
             )
-            return cls(reminders=reminders, remind_via=mapping["remind_via"])
+            manner = {name: mapping[name] for name in ("quiet", "priority", "remind_via")}
+            return cls(reminders=reminders, **manner)
         except (KeyError, TypeError, AttributeError) as error:
             raise InvalidRule("/reminders", "has the wrong form") from error
 
@@ -79,6 +85,8 @@ class AppointmentRule:
                 for each in self.reminders
             ],
             "remind_via": self.remind_via,
+            "quiet": self.quiet,
+            "priority": self.priority,
         }
 
     def hash(self) -> str:

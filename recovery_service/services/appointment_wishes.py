@@ -13,6 +13,7 @@ from recovery_service.domain.appointment_reminders import is_notice
 from recovery_service.domain.appointment_rules import APPOINTMENT, AppointmentRule, Reminder
 from recovery_service.domain.appointments import OUTCOMES
 from recovery_service.domain.episodes import SILENCING
+from recovery_service.domain.reminder_kinds import reminder_kind
 from recovery_service.domain.reminder_policy import Policy, policy_of
 from recovery_service.models import Appointment, Clinic, Episode, Patient, Schedule, Site
 from recovery_service.services.occurrence_rows import Standing
@@ -135,7 +136,10 @@ def rule_of(
         already=mine.said,
         owed={*mine.owed, *late, *(each.occ_key for each in news)},
     )
-    return AppointmentRule(reminders=coming) if coming else None
+    kind = reminder_kind(wish.kind)
+    if not coming:
+        return None
+    return AppointmentRule(reminders=coming, quiet=kind.quiet, priority=kind.priority)
 
 
 def _late_nudges(mine: Before, wish: Wish, *, now: datetime) -> set[str]:
@@ -152,4 +156,4 @@ def _late_nudges(mine: Before, wish: Wish, *, now: datetime) -> set[str]:
 
 
 def _stage(occ_key: str) -> str:
-    return occ_key.partition(".")[2]
+    return occ_key.partition("-")[2]
