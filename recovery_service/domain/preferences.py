@@ -1,8 +1,8 @@
 """What a patient prefers about reminders: merging a change, and what it means.
 
 Preferences are JSON: ``quiet_hours {from, to}``, ``reminder_times {item_or_kind:
-{slot: "HH:MM"}}``, ``channels {kind: [channel]}``, ``pause {from, to}``. What is
-absent is the default.
+{slot: "HH:MM"}}``, ``channels {kind: [channel]}``, ``pause {from, to}``,
+``sitting_breaks {enabled, most}``, ``failover``. What is absent is the default.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +11,7 @@ from typing import Any
 
 from recovery_service.domain.recurrence_rules import Rule
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
+from recovery_service.domain.reminder_policy import FAILOVERS
 from recovery_service.errors import FieldError
 
 #: What a patient may choose, and the channels of destinations that each stands for.
@@ -22,6 +23,10 @@ CHANNELS: Mapping[str, frozenset[str]] = MappingProxyType(
         "inbox": frozenset({"inbox"}),
     }
 )
+
+#: Where what is not known to have arrived goes by the patient's own choice.
+FAILOVER_CHOICES = (*FAILOVERS, "none")
+MOST_BREAKS = 20
 
 #: Where reminders go unless the patient says otherwise.
 IN_THE_APP = ("push", "inbox")

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
+from recovery_service.domain.reminder_policy import InvalidPolicy, Policy
+from recovery_service.errors import FieldError, Invalid
 from recovery_service.models import Clinic
 from recovery_service.services import audit
 
@@ -21,11 +23,34 @@ def clinic_of(session: Session, actor: Actor, *, lock: bool = False) -> Clinic:
 def change_clinic(
     session: Session, actor: Actor, changes: Mapping[str, Any], *, now: datetime
 ) -> Clinic:
-    """Change the clinic's settings; what is absent stays."""
+    """Change the clinic's settings; what is absent stays.
+
+    `reminder_defaults` is a merge patch (RFC 7396) over what the clinic overrides; null
+    takes a setting back to the shipped one. Raises Invalid naming what cannot be.
+    """
     clinic = clinic_of(session, actor, lock=True)
+    patch = changes.get("reminder_defaults")
+    if patch is not None:
+        changes = {**changes, "reminder_defaults": _merged(clinic.reminder_defaults, patch)}
     for name, value in changes.items():
         setattr(clinic, name, value)
     clinic.version, clinic.updated_at = clinic.version + 1, now
     session.flush()
     audit.record(session, actor, "clinic_changed", "clinic", clinic.id, now=now)
     return clinic
+
+
+def _merged(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {
+        name: value for name, value in {**stored, **patch}.items() if value is not None
+    }
+    try:
+        Policy.parse(merged)
+    except InvalidPolicy as error:
+        raise Invalid(
+            errors=[
+                FieldError(f"/reminder_defaults{pointer}", message)
+                for pointer, message in error.faults
+            ]
+        ) from None
+    return merged

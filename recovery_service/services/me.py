@@ -17,6 +17,7 @@ from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date, zone
 from recovery_service.domain.monitoring import not_monitored
 from recovery_service.domain.recovery_day import RecoveryDay
+from recovery_service.domain.reminder_policy import policy_of
 from recovery_service.domain.zone_suggestion import suggested_zone
 from recovery_service.services.agenda import AGENDA_ROWS, AgendaEntry, agenda_values, read_agenda
 
@@ -28,8 +29,8 @@ SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
        p.preferences::text AS preferences,
        e.id AS episode_id, e.procedure, e.surgery_date, e.surgery_date_assumed, e.discharge_date,
        e.state AS episode_state, r.phases::text AS phases,
-       c.name AS clinic_name, s.name AS site_name, s.phones::text AS phones, t.people,
-       d.time_zone AS device_zone
+       c.name AS clinic_name, c.reminder_defaults::text AS reminder_defaults, s.name AS site_name,
+       s.phones::text AS phones, t.people, d.time_zone AS device_zone
   FROM patient p
   JOIN clinic c ON c.id = p.clinic_id
   LEFT JOIN LATERAL (
@@ -79,6 +80,7 @@ class _Person(NamedTuple):
     episode_state: str
     phases: str | None
     clinic_name: str
+    reminder_defaults: str
     site_name: str | None
     phones: str | None
     people: str | None
@@ -126,6 +128,7 @@ def read_me(
     phones = orjson.loads(person.phones or "{}")
     return {
         "profile": _profile(person),
+        "reminders": _reminders(person, opening),
         "today": today,
         "episode": _episode(person, opening),
         "plan_state": _plan_state(person),
@@ -166,6 +169,22 @@ def _profile(person: _Person) -> dict[str, Any]:
         "locale": person.locale,
         "contact_mode": person.contact_mode,
         "preferences": orjson.loads(person.preferences),
+    }
+
+
+def _reminders(person: _Person, opening: Opening) -> dict[str, Any]:
+    """Return what holds for reminders today: the clinic's defaults and the patient's choices."""
+    preferences = orjson.loads(person.preferences)
+    policy = policy_of(person.reminder_defaults).for_patient(preferences)
+    breaks = preferences.get("sitting_breaks", {})
+    since = person.surgery_date or person.discharge_date
+    settings = policy.as_json()
+    return {
+        "quiet_hours": settings["quiet_hours"],
+        "pushes_a_day": policy.pushes_on((opening.today - since).days) if since else 0,
+        "bundle_minutes": policy.bundle,
+        "sitting_breaks": {"enabled": breaks.get("enabled", False), "most": policy.breaks},
+        "failover": settings["failover"],
     }
 
 

@@ -18,6 +18,7 @@ from recovery_service.services import audit
 from recovery_service.services.destinations import mute
 from recovery_service.services.devices import locked_patient
 from recovery_service.services.schedules import items_of, live_revision, replan_patient
+from recovery_service.services.unsent import reconsider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ def change_profile(
     if before != after:
         mute(session, patient, now=now)
         replan_patient(session, patient, now=now)
+        reconsider(session, patient.clinic_id, patient.id, now=now)
     return True
 
 

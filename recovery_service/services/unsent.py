@@ -4,10 +4,28 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from recovery_service.models import Delivery
+
+_RECONSIDER = text("""
+UPDATE delivery AS d SET wake_at = :now
+  FROM destination t
+ WHERE t.clinic_id = :clinic_id AND t.patient_id = :patient_id
+   AND d.clinic_id = t.clinic_id AND d.destination_id = t.id
+   AND d.channel = t.channel AND d.state = 'ready' AND d.wake_at > :now
+   AND d.reason IN ('quiet_hours', 'paused', 'over_budget')
+""")
+
+
+def reconsider(session: Session, clinic_id: UUID, patient_id: UUID, *, now: datetime) -> None:
+    """Have what waits for a pause, quiet hours or tomorrow looked at again at once.
+
+    The patient has changed when reminders may come; the fence decides anew.
+    """
+    key = {"clinic_id": clinic_id, "patient_id": patient_id}
+    session.execute(_RECONSIDER, key | {"now": now})
 
 
 def cancel_unsent(

@@ -1,11 +1,13 @@
 """The clinic on the wire."""
 
+import json
 from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate
 
 from recovery_service.api.schemas.base import RequestSchema, ResponseSchema, Text
 from recovery_service.domain.languages import LANGUAGES
+from recovery_service.domain.reminder_policy import policy_of
 
 VISIBILITIES = ("clinic",)
 
@@ -18,6 +20,17 @@ class ClinicChanges(RequestSchema):
     visibility = fields.String(
         validate=validate.OneOf(VISIBILITIES),
         metadata={"description": "Who may see a patient: everybody in the clinic"},
+    )
+
+    reminder_defaults = fields.Dict(
+        keys=fields.String(validate=validate.Length(1, 64)),
+        validate=validate.Length(max=20),
+        metadata={
+            "description": "What the clinic sets differently, each setting whole; null takes one "
+            "back to the shipped value. `reminder_policy` shows them all. Appointments keep the "
+            "offsets that held when they were booked",
+            "example": {"quiet_hours": {"from": "20:30", "to": "07:30"}, "bundle": 20},
+        },
     )
 
     @post_load
@@ -36,6 +49,17 @@ class ClinicSchema(ResponseSchema):
     locale = fields.String(required=True)
     kind = fields.String(required=True, metadata={"enum": ["production", "demo", "sandbox"]})
     visibility = fields.String(required=True)
+    reminder_defaults = fields.Dict(
+        required=True, metadata={"description": "What the clinic sets differently"}
+    )
+    reminder_policy = fields.Function(
+        lambda clinic: policy_of(json.dumps(clinic.reminder_defaults)).as_json(),
+        metadata={
+            "type": "object",
+            "description": "What holds: quiet hours, pushes a day by days since surgery "
+            "(`budget`), minutes of `bundle`, `nudge_after` and `failover_after`, and the rest",
+        },
+    )
     version = fields.Integer(required=True)
     created_at = fields.AwareDateTime(required=True)
     updated_at = fields.AwareDateTime(required=True)

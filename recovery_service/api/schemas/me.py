@@ -10,11 +10,12 @@ from recovery_service.api.schemas.base import (
     RequestSchema,
     ResponseSchema,
     TrueOrFalse,
+    WholeNumber,
 )
 from recovery_service.api.schemas.devices import known_zone, locale_field
 from recovery_service.api.schemas.my_agenda import AgendaEntrySchema
 from recovery_service.domain.monitoring import NOT_MONITORED
-from recovery_service.domain.preferences import CHANNELS
+from recovery_service.domain.preferences import CHANNELS, FAILOVER_CHOICES, MOST_BREAKS
 from recovery_service.services.profile import ProfileChange
 
 CONTACT_MODES = ("app", "phone", "none")
@@ -61,6 +62,16 @@ class Pause(RequestSchema):
     to = DateText()
 
 
+class SittingBreaks(RequestSchema):
+    """Prompts to get up every so often; nobody gets them who did not ask for them."""
+
+    enabled = TrueOrFalse()
+    most = WholeNumber(
+        validate=validate.Range(1, MOST_BREAKS),
+        metadata={"description": "At most so many a day; the clinic's number if absent"},
+    )
+
+
 class PreferencesPatch(RequestSchema):
     """A JSON merge patch (RFC 7396): what is left out stays, null takes back to the default."""
 
@@ -94,6 +105,15 @@ class PreferencesPatch(RequestSchema):
         },
     )
     pause = fields.Nested(Pause, allow_none=True)
+    sitting_breaks = fields.Nested(SittingBreaks, allow_none=True)
+    failover = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(FAILOVER_CHOICES),
+        metadata={
+            "description": "Where an urgent reminder goes, once, that is not known to have reached "
+            "a device in time: to an address that staff have verified, or nowhere"
+        },
+    )
 
 
 class MeRequest(RequestSchema):
@@ -123,6 +143,39 @@ class ProfileSchema(ResponseSchema):
         keys=fields.String(),
         required=True,
         metadata={"description": "As `PATCH /me` takes them; what is absent is the default"},
+    )
+
+
+class HoursSchema(ResponseSchema):
+    """A window of the local day; across midnight if its end is before its beginning."""
+
+    from_ = fields.String(required=True, data_key="from", attribute="from")
+    to = fields.String(required=True)
+
+
+class BreaksSchema(ResponseSchema):
+    """Whether the patient asked for sitting breaks, and how many a day at most."""
+
+    enabled = fields.Boolean(required=True)
+    most = fields.Integer(required=True)
+
+
+class RemindersSchema(ResponseSchema):
+    """What holds for reminders today: the clinic's defaults and the patient's own choices."""
+
+    quiet_hours = fields.Nested(HoursSchema, required=True)
+    pushes_a_day = fields.Integer(
+        required=True,
+        metadata={"description": "Beside appointments, sitting breaks and what was snoozed"},
+    )
+    bundle_minutes = fields.Integer(
+        required=True, metadata={"description": "What falls due within so many is one push"}
+    )
+    sitting_breaks = fields.Nested(BreaksSchema, required=True)
+    failover = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Where what is not known to have arrived goes, in this order"},
     )
 
 
@@ -174,6 +227,7 @@ class MeSchema(ResponseSchema):
     """Everything that opens the app."""
 
     profile = fields.Nested(ProfileSchema, required=True)
+    reminders = fields.Nested(RemindersSchema, required=True)
     today = LocalDate(required=True, metadata={"description": "The patient's local date"})
     episode = fields.Nested(MyEpisodeSchema, required=True, allow_none=True)
     plan_state = fields.String(required=True, validate=validate.OneOf(PLAN_STATES))
