@@ -12,6 +12,7 @@ from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.dispatch import Counts, Sender, dispatch, end_unsendable
 from recovery_service.reminders.planner import Materialised, RuleBook, materialise
 from recovery_service.reminders.sweep import Swept, sweep
+from recovery_service.reminders.syncing import CHANNELS, sync
 
 # Larger batches gain little more, and an edit may have to wait for one.
 BATCH = 5_000
@@ -78,6 +79,18 @@ class Loop:
         self._count(**{f"sent_{channel}": counts["sent"]}, **counts)
         return counts
 
+    @property
+    def synced(self) -> list[str]:
+        """The channels whose devices are told silently what changed."""
+        return [name for name in self.sender.channels if name in CHANNELS]
+
+    def sync(self, channel: str) -> Counts:
+        """Tell the devices of one channel silently that their plan has changed."""
+        to, stopped = self.sender.channels[channel], self.stopping.is_set
+        counts = sync(self.sender, to, stopped=stopped)
+        self._count(**counts)
+        return counts
+
     def sweep(self) -> Swept:
         """Close what expired unanswered, and end what no channel can send."""
         now, total = self.sender.clock(), Swept(0, 0)
@@ -109,6 +122,7 @@ def tick_once(sender: Sender, *, batch: int = BATCH) -> Counts:
     done = loop.materialise()
     with ThreadPoolExecutor(max(len(sender.channels), 1)) as threads:
         sent = list(threads.map(loop.send, sender.channels))
+        sent += threads.map(loop.sync, loop.synced)
     swept = loop.sweep()
     counts: Counts = Counter(materialised=done.due, missed=done.missed, poisoned=done.poisoned)
     for each in sent:

@@ -86,7 +86,7 @@ def _scheduler(
     channels = list(loop.sender.channels)
     scheduler = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(len(channels) + 3)},
+        executors={"default": ThreadPoolExecutor(len(channels) + len(loop.synced) + 3)},
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     steps = [
@@ -94,6 +94,7 @@ def _scheduler(
         ("sweep", max(rhythm.sweep, rhythm.tick), loop.sweep),
         ("heartbeat", rhythm.heartbeat, beat),
         *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
+        *((f"sync_{name}", rhythm.tick, partial(loop.sync, name)) for name in loop.synced),
     ]
     for name, every, step in steps:
         seconds = every.total_seconds()

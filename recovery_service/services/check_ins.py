@@ -29,6 +29,7 @@ from recovery_service.errors import ClientIdReused, Invalid
 from recovery_service.models import CheckIn, Episode
 from recovery_service.services.check_in_credit import EXERCISE, credit_day, lock_day
 from recovery_service.services.check_in_statement import RECORD, Outcome
+from recovery_service.services.device_plan import tell_other_devices
 
 _DAY = timedelta(days=1)
 
@@ -160,6 +161,9 @@ def _record_and_credit(
         sessions=new.answers["sessions_done"] if values["sessions"] else 0,
         now=now,
     )
+    # Only here is anything closed of which a device has still to remind.
+    key = (session, reporter.clinic_id, reporter.patient_id)
+    tell_other_devices(*key, but_not=reporter.device_id, now=now)
     return _recorded(outcome, reporter, values)
 
 

@@ -14,6 +14,7 @@ from recovery_service.domain.preferences import muted_kinds
 from recovery_service.models import Destination, Patient
 
 PUSH = ("webpush", "fcm", "apns")
+_TAKEN_AWAY = ("revoked", "lost")
 
 # A reminder that the patient no longer wants there is not sent, also if it is queued.
 _DROP_MUTED = text("""
@@ -63,13 +64,18 @@ def push_destinations(
 def retire_push(
     session: Session, clinic_id: UUID, *, reason: str, now: datetime, **which: UUID
 ) -> None:
-    """Retire the push destinations of a ``device_id`` or a ``patient_id``, never the plan."""
+    """Retire the push destinations of a ``device_id`` or a ``patient_id``, never the plan.
+
+    A device that was taken away is told so silently, or it would go on reminding by itself.
+    """
     living = update(Destination).where(
         Destination.clinic_id == clinic_id,
         Destination.device_id.is_not(None),
         Destination.retired_at.is_(None),
     )
-    session.execute(living.filter_by(**which).values(retired_at=now, retired_reason=reason))
+    forgets = now if reason in _TAKEN_AWAY else None
+    values = {"retired_at": now, "retired_reason": reason, "sync_due_at": forgets}
+    session.execute(living.filter_by(**which).values(**values))
 
 
 def mute(session: Session, patient: Patient, *, now: datetime) -> None:

@@ -43,27 +43,36 @@ UPDATE patient SET plan_revision = plan_revision + 1
 _OWE_SYNC = text("""
 UPDATE destination SET sync_due_at = :now, sync_attempts = 0
  WHERE clinic_id = :clinic_id AND patient_id = :patient_id AND device_id IS NOT NULL
-   AND retired_at IS NULL AND device_id IS DISTINCT FROM :but_not
+   AND retired_at IS NULL
+""")
+
+# What an edit of the plan holds at this moment it will have told itself.
+_OWE_OTHERS = text("""
+UPDATE destination SET sync_due_at = :now, sync_attempts = 0
+ WHERE clinic_id = :clinic_id AND id = ANY (ARRAY(
+       SELECT id FROM destination
+        WHERE clinic_id = :clinic_id AND patient_id = :patient_id AND device_id IS NOT NULL
+          AND retired_at IS NULL AND device_id IS DISTINCT FROM :but_not
+          FOR NO KEY UPDATE SKIP LOCKED))
 """).bindparams(bindparam("but_not", type_=Uuid))
 
 
 def plan_changed(session: Session, clinic_id: UUID, patient_id: UUID, *, now: datetime) -> None:
     """Count the plan's revision up and owe every device of the patient a silent sync."""
-    session.execute(_COUNT_UP, {"clinic_id": clinic_id, "patient_id": patient_id})
-    devices_owed_sync(session, clinic_id, patient_id, now=now)
+    key = {"clinic_id": clinic_id, "patient_id": patient_id}
+    session.execute(_COUNT_UP, key)
+    session.execute(_OWE_SYNC, key | {"now": now})
 
 
-def devices_owed_sync(
-    session: Session,
-    clinic_id: UUID,
-    patient_id: UUID,
-    *,
-    now: datetime,
-    but_not: UUID | None = None,
+def tell_other_devices(
+    session: Session, clinic_id: UUID, patient_id: UUID, *, but_not: UUID | None, now: datetime
 ) -> None:
-    """Have the patient's devices told to fetch what changed, except the one that did it."""
+    """Owe a sync to the devices on which the patient did not just do something.
+
+    The plan is the same, so its revision is; but what was done there must not ring here.
+    """
     values = {"clinic_id": clinic_id, "patient_id": patient_id, "but_not": but_not, "now": now}
-    session.execute(_OWE_SYNC, values)
+    session.execute(_OWE_OTHERS, values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from recovery_service.models import (
     Schedule,
 )
 from recovery_service.services.agenda import AgendaEntry, agenda
+from recovery_service.services.device_plan import tell_other_devices
 from recovery_service.services.occurrence_locks import LockedItem, lock_item, lock_row, write_ahead
 from recovery_service.services.rounds import last_snooze, open_round, remind
 from recovery_service.services.unsent import cancel_unsent
@@ -93,6 +94,8 @@ def act(
     if row.local_date < local_date(item.schedule.time_zone, now) - REACH_BACK:
         raise OccurrenceTooOld(REACH_BACK.days)
     action = _apply(session, actor, item, row, new, now=now)
+    patient_id = item.schedule.patient_id
+    tell_other_devices(session, actor.clinic_id, patient_id, but_not=actor.device_id, now=now)
     return _taken(session, actor, row, action, occurrence_id, now, language, repeated=False)
 
 

@@ -14,7 +14,14 @@ from sqlalchemy import delete, func, select, update
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.domain.occurrence_ids import encode
-from recovery_service.models import Delivery, Occurrence, OccurrenceAction, PlanItem, PlanRevision
+from recovery_service.models import (
+    Delivery,
+    Device,
+    Occurrence,
+    OccurrenceAction,
+    PlanItem,
+    PlanRevision,
+)
 from tests.calls import Caller, at
 from tests.conftest import MONDAY
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
@@ -218,6 +225,10 @@ def test_an_item_of_the_device_opens_no_deliveries(
     patient: PatientAtHome, take: Take, clock: ManualClock
 ) -> None:
     item = plan_item(patient, "posture", DAILY | {"remind_via": "device"}, now=MONDAY)
+    promises = {"permission": "granted", "plan_revision": 0, "scheduled_until": MONDAY + 9 * HOUR}
+    with transaction(patient.clinic_id) as session:
+        mine = update(Device).where(Device.id == patient.device_id)
+        session.execute(mine.values(**promises))
     answer = take(item.occurrence_id(MORNING), "snooze", minutes=15)
     assert at(answer.json["next_at"]) == at("2026-03-02T09:15:00+00:00")
     assert item.deliveries() == []

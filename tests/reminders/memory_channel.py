@@ -7,11 +7,15 @@ from recovery_service.reminders.channels.protocol import Address, Message, Outco
 
 
 class MemoryChannel:
-    """Keeps what was sent; `answer` decides the outcome of each, `before` runs first."""
+    """Keeps what was sent; `answer` decides the outcome of each, `before` runs first.
+
+    What shows nothing is kept apart, in `synced`.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.sent: list[Message] = []
+        self.synced: list[Message] = []
         self.asked: list[tuple[Address, Message]] = []
         self.answer: Callable[[Message], Outcome] = lambda message: Sent(message.delivery_id)
         self.before: Callable[[], object] = lambda: None
@@ -22,11 +26,9 @@ class MemoryChannel:
         with self._lock:
             self.asked += batch
             outcomes = [self.answer(message) for _, message in batch]
-            self.sent += [
-                message
-                for (_, message), outcome in zip(batch, outcomes, strict=True)
-                if isinstance(outcome, Sent)
-            ]
+            for (_, message), outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, Sent):
+                    (self.synced if message.silent else self.sent).append(message)
         return outcomes
 
     def close(self) -> None:
