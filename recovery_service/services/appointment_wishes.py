@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ TO_BOOK = "follow_up"
 
 # Who left the programme is not reminded by it, though the appointment stands.
 _LEFT = SILENCING | {"withdrew"}
+_NEAR = timedelta(days=1)
 
 
 class Wish(NamedTuple):
@@ -145,12 +146,13 @@ def rule_of(
 def _late_nudges(mine: Before, wish: Wish, *, now: datetime) -> set[str]:
     """Return the nudges that passed and are owed all the same.
 
-    At the beginning the latest, as of a plan that begins late; later those which a moved
-    window has overtaken before they were said.
+    At the beginning the latest, as of a plan that begins late, unless the next is near; later
+    those which a moved window has overtaken before they were said.
     """
     passed = [each.occ_key for each in wish.reminders if each.due_at <= now]
     if mine.schedule is None or mine.schedule.kind != TO_BOOK:
-        return set(passed[-1:])
+        near = any(now < each.due_at < now + _NEAR for each in wish.reminders)
+        return set() if near else set(passed[-1:])
     stages = {_stage(key) for key in mine.owed}
     return {key for key in passed if _stage(key) in stages}
 
