@@ -174,7 +174,8 @@ def _flask_settings(settings: Settings, *, worker: bool) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_size": settings.web_threads,
-            "max_overflow": 2,
+            # A worker's threads are many and mostly idle: one per channel and step.
+            "max_overflow": 16 if worker else 2,
             "pool_timeout": 5,
             "pool_recycle": 600,
         },
