@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from config import environment as read_as
+from config import push_keys
 from config.environment import EnvironReader
 
 _SECRET = "whsec_"  # noqa: S105 - the prefix of every webhook secret, not one of them
@@ -21,6 +22,9 @@ TOGETHER = (
     ("SMS_GATEWAY_URL", "SMS_ACCOUNT"),
     ("SMS_GATEWAY_URL", "SMS_TOKEN"),
     ("SMS_GATEWAY_URL", "SMS_SENDER"),
+    ("APNS_KEY_FILE", "APNS_KEY_ID"),
+    ("APNS_KEY_FILE", "APNS_TEAM_ID"),
+    ("APNS_KEY_FILE", "APNS_TOPIC"),
 )
 """Half a channel would look set up and never send."""
 
@@ -40,6 +44,14 @@ def read_channels(read: EnvironReader, *, plain_ok: bool, private_ok: bool) -> d
         "sms_token": read.given("SMS_TOKEN", None, _token),
         "sms_sender": read.given("SMS_SENDER", None, sms_sender),
         "webhook_secret": read.given("WEBHOOK_SECRET", (), webhook_secrets),
+        "fcm_account": read.given(
+            "FCM_CREDENTIALS_FILE", None, push_keys.service_account(elsewhere_ok=private_ok)
+        ),
+        "apns_key": read.given("APNS_KEY_FILE", None, push_keys.apns_key),
+        "apns_key_id": read.given("APNS_KEY_ID", None, push_keys.apns_id),
+        "apns_team_id": read.given("APNS_TEAM_ID", None, push_keys.apns_id),
+        "apns_topic": read.given("APNS_TOPIC", None, push_keys.apns_topic),
+        "apns_sandbox": read.given("APNS_SANDBOX", False, read_as.switch(on_ok=True)),
     }
 
 

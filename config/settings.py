@@ -11,6 +11,7 @@ from typing import Self
 from config import environment as read_as
 from config.channels import TOGETHER, read_channels
 from config.environment import EnvironReader, SettingsError, Smtp
+from config.push_keys import ServiceAccount
 
 __all__ = ["Settings", "SettingsError", "Smtp"]
 
@@ -45,6 +46,12 @@ class Settings:
     sms_token: str | None = field(repr=False)
     sms_sender: str | None
     webhook_secret: tuple[str, ...] = field(repr=False)
+    fcm_account: ServiceAccount | None
+    apns_key: str | None = field(repr=False)
+    apns_key_id: str | None
+    apns_team_id: str | None
+    apns_topic: str | None
+    apns_sandbox: bool
     tick_seconds: float
     lease_seconds: float
     heartbeat_seconds: float

@@ -30,7 +30,9 @@ from recovery_service.http_errors import init_errors
 from recovery_service.logs import configure_logs, init_logs
 from recovery_service.migrations import FOLDER as MIGRATIONS
 from recovery_service.reminders.channels import build_channels
+from recovery_service.reminders.channels.apns import PRODUCTION, SANDBOX, ApnsSettings
 from recovery_service.reminders.channels.email import EmailSettings
+from recovery_service.reminders.channels.fcm import FcmSettings
 from recovery_service.reminders.channels.inbox import InboxSettings
 from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.channels.sms import SmsSettings
@@ -138,6 +140,8 @@ def _channels(settings: Settings) -> dict[str, Channel]:
         email=email,
         sms=_sms(settings),
         webhook=_webhook(settings),
+        fcm=_fcm(settings),
+        apns=_apns(settings),
     )
 
 
@@ -159,6 +163,31 @@ def _webhook(settings: Settings) -> WebhookSettings | None:
     return WebhookSettings(
         secrets=settings.webhook_secret,
         allow_private_endpoints=settings.allow_private_push_endpoints,
+    )
+
+
+def _fcm(settings: Settings) -> FcmSettings | None:
+    account = settings.fcm_account
+    if account is None:
+        return None
+    return FcmSettings(
+        project_id=account.project_id,
+        client_email=account.client_email,
+        private_key=account.private_key,
+        private_key_id=account.private_key_id,
+        token_uri=account.token_uri,
+    )
+
+
+def _apns(settings: Settings) -> ApnsSettings | None:
+    if not settings.apns_key:
+        return None
+    return ApnsSettings(
+        private_key=settings.apns_key,
+        key_id=settings.apns_key_id or "",
+        team_id=settings.apns_team_id or "",
+        topic=settings.apns_topic or "",
+        origin=SANDBOX if settings.apns_sandbox else PRODUCTION,
     )
 
 

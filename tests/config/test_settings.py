@@ -43,6 +43,12 @@ MALFORMED = {
     "SMS_TOKEN": "a canary",
     "SMS_SENDER": "canary-is-too-long",
     "WEBHOOK_SECRET": "canary",
+    "FCM_CREDENTIALS_FILE": "/canary/account.json",
+    "APNS_KEY_FILE": "/canary/key.p8",
+    "APNS_KEY_ID": "canary",
+    "APNS_TEAM_ID": "canary",
+    "APNS_TOPIC": "canary/topic",
+    "APNS_SANDBOX": "canary",
     "TICK_SECONDS": "0",
     "LEASE_SECONDS": "-60",
     "HEARTBEAT_SECONDS": "nan",
@@ -91,9 +97,14 @@ def test_everything_malformed_is_named_at_once_and_no_value_is_repeated() -> Non
 
 
 def test_every_setting_has_a_malformed_value_above() -> None:
-    assert {f"{each.name.upper()}" for each in dataclasses.fields(Settings)} == set(MALFORMED) - {
-        "SMTP_URL"
-    } | {"SMTP"}
+    read_to = {
+        "SMTP_URL": "SMTP",
+        "FCM_CREDENTIALS_FILE": "FCM_ACCOUNT",
+        "APNS_KEY_FILE": "APNS_KEY",
+    }
+    assert {each.name.upper() for each in dataclasses.fields(Settings)} == {
+        read_to.get(name, name) for name in MALFORMED
+    }
 
 
 def test_secrets_do_not_show_in_the_representation() -> None:
@@ -285,7 +296,8 @@ def test_the_example_names_every_variable_and_no_other() -> None:
 def test_the_defaults_in_the_example_are_the_defaults() -> None:
     lines = re.findall(r"^#(RECOVERY_\w+)=(\S.*)$", EXAMPLE.read_text(), re.MULTILINE)
     per_site = {"VAPID_CONTACT", "SMTP_URL", "MAIL_FROM", "BROKER_URL", "WORKER_DATABASE_URL"}
-    per_site |= {"SMS_GATEWAY_URL", "SMS_ACCOUNT", "SMS_SENDER"}
+    per_site |= {"SMS_GATEWAY_URL", "SMS_ACCOUNT", "SMS_SENDER", "FCM_CREDENTIALS_FILE"}
+    per_site |= {"APNS_KEY_FILE", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC"}
     skipped = {f"RECOVERY_{name}" for name in per_site | {"MIGRATOR_DATABASE_URL"}}
     shown = {name: value for name, value in lines if name not in skipped}
     assert len(shown) > 15

@@ -4,12 +4,11 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any
 from uuid import uuid4
 
 from recovery_service.reminders.channels import build_channels
@@ -20,6 +19,8 @@ from recovery_service.reminders.channels.sms import SmsSettings
 from recovery_service.reminders.channels.vapid import new_private_key
 from recovery_service.reminders.channels.webhook import WebhookSettings
 from recovery_service.reminders.channels.webpush import WebPushSettings
+from tests.contract import phone_rigs
+from tests.contract.arrivals import Arrival, Refusal, Rig
 from tests.fakes import sms_gateway
 from tests.fakes.certificates import write_certificate
 from tests.fakes.http_server import Reply
@@ -27,29 +28,6 @@ from tests.fakes.push_provider import PushProvider
 from tests.fakes.sms_gateway import SmsGateway
 from tests.fakes.smtp_server import MailServer
 from tests.fakes.webhook_receiver import SECRET, WebhookReceiver
-
-Refusal: TypeAlias = Literal["later", "gone", "never", "not_us"]
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """One accepted message: what it says it is, and all that anybody on the way can read."""
-
-    repeat_key: str
-    seconds_left: int
-    readable: str
-
-
-class Rig(Protocol):
-    """A channel with its provider."""
-
-    channel: Channel
-
-    def destination(self) -> Address: ...
-
-    def arrived(self) -> list[Arrival]: ...
-
-    def refuse(self, how: Refusal) -> None: ...
 
 
 class InboxRig:
@@ -249,6 +227,8 @@ REMOTE: dict[str, Callable[[PushProvider], AbstractContextManager[Rig]]] = {
     "email": email_rig,
     "sms": sms_rig,
     "webhook": webhook_rig,
+    "fcm": phone_rigs.fcm_rig,
+    "apns": phone_rigs.apns_rig,
 }
 """Every channel that has a provider."""
 
@@ -264,8 +244,11 @@ def towards(name: str, port: int, **seconds: float) -> tuple[Channel, Address]:
         return email(port, **seconds), mailbox
     if "timeout_seconds" in seconds:
         seconds["read_seconds"] = seconds.pop("timeout_seconds")
-    if name == "sms":  # its silence begins with TLS, which is part of connecting
+    if name in {"sms", "fcm", "apns"}:  # silence begins with TLS, which is part of connecting
         seconds["connect_seconds"] = seconds.get("read_seconds", 3.0)
+    if name in {"fcm", "apns"}:
+        return phone_rigs.towards(name, port, **seconds), phone_rigs.phone(name)
+    if name == "sms":
         number = Address(destination_id=uuid4(), channel=name, address="+447700900999")
         return sms(f"https://localhost:{port}", **seconds), number
     if name == "webhook":

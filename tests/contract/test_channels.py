@@ -15,13 +15,12 @@ from recovery_service.reminders.channels.protocol import (
     Retry,
     Sent,
 )
+from tests.contract.arrivals import Refusal, Rig
 from tests.contract.messages import message
 from tests.contract.rigs import (
     LOCAL,
     REMOTE,
     InboxRig,
-    Refusal,
-    Rig,
     closed_port,
     silent_port,
     towards,

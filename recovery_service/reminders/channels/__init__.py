@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from recovery_service.reminders.channels.apns import Apns
 from recovery_service.reminders.channels.email import Email
+from recovery_service.reminders.channels.fcm import Fcm
 from recovery_service.reminders.channels.inbox import Inbox
 from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.channels.sms import Sms
@@ -42,6 +44,8 @@ REGISTRY.add("webpush", WebPush.from_settings)
 REGISTRY.add("email", Email.from_settings)
 REGISTRY.add("sms", Sms.from_settings)
 REGISTRY.add("webhook", Webhook.from_settings)
+REGISTRY.add("fcm", Fcm.from_settings)
+REGISTRY.add("apns", Apns.from_settings)
 
 
 def build_channels(**settings: object) -> dict[str, Channel]:

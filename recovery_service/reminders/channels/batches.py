@@ -9,7 +9,8 @@ from typing import TypeAlias
 import structlog
 
 from recovery_service.clock import Clock, SystemClock
-from recovery_service.reminders.channels.http2 import Http2, NoAnswer
+from recovery_service.reminders.channels.answers import NoAnswer
+from recovery_service.reminders.channels.http2 import Http2
 from recovery_service.reminders.channels.posting import Unsendable
 from recovery_service.reminders.channels.protocol import Address, Dead, Message, Outcome, Retry
 

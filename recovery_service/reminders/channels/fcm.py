@@ -8,10 +8,11 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Self
 
+from recovery_service.reminders.channels.answers import Answer
 from recovery_service.reminders.channels.apple import apns_headers, aps
 from recovery_service.reminders.channels.batches import Batches, Http2Settings
 from recovery_service.reminders.channels.device_tokens import token_of
-from recovery_service.reminders.channels.http2 import Answer, Http2
+from recovery_service.reminders.channels.http2 import Http2
 from recovery_service.reminders.channels.payload import app_fields, collapse_mark, opaque
 from recovery_service.reminders.channels.posting import Unsendable, retry_after
 from recovery_service.reminders.channels.protocol import (
@@ -72,7 +73,11 @@ class Fcm:
         self._settings = settings
         self._url = f"{settings.origin}/v1/projects/{settings.project_id}/messages:send"
         self._mark_key = hashlib.sha256(settings.private_key.encode()).digest()
-        self._http = Http2(connect_seconds=settings.connect_seconds, ca_file=settings.ca_file)
+        self._http = Http2(
+            connect_seconds=settings.connect_seconds,
+            read_seconds=settings.read_seconds,
+            ca_file=settings.ca_file,
+        )
         self._access = AccessToken(
             self._http,
             email=settings.client_email,

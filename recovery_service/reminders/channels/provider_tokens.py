@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from recovery_service.clock import Clock
-from recovery_service.reminders.channels.http2 import Http2, NoAnswer
+from recovery_service.reminders.channels.answers import NoAnswer
+from recovery_service.reminders.channels.http2 import Http2
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523 §2.1
