@@ -6,6 +6,9 @@ from types import MappingProxyType
 
 STATES = ("to_book", "booked", "attended", "missed", "cancelled", "outcome_unknown")
 OUTCOMES = frozenset({"attended", "missed"})
+RESPONSES = ("confirm", "request_change", "booked_elsewhere")
+"""What a patient says of an appointment: it is known, another time is needed, or it is booked
+with somebody else. Staff stay in charge: none of them changes the state."""
 MODES = ("in_person", "phone", "video")
 USUAL_MINUTES = 30
 
@@ -25,6 +28,11 @@ _NEXT: Mapping[str, frozenset[str]] = MappingProxyType(
 def may_become(state: str, wanted: str) -> bool:
     """Tell whether staff may change an appointment from one state to another."""
     return wanted == state or wanted in _NEXT[state]
+
+
+def answers(response: str) -> str:
+    """Return the state in which an appointment takes a patient's response."""
+    return "to_book" if response == "booked_elsewhere" else "booked"
 
 
 def state_at(state: str, starts_at: datetime | None, *, now: datetime) -> str:

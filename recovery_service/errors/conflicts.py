@@ -110,9 +110,9 @@ class AppointmentSettled(Conflict):
 
     code = "appointment_settled"
 
-    def __init__(self, state: str, wanted: str) -> None:
+    def __init__(self, state: str, wanted: str, pointer: str = "/state") -> None:
         message = f"It is {state} and cannot become {wanted}."
-        super().__init__(message, errors=[FieldError("/state", message)])
+        super().__init__(message, errors=[FieldError(pointer, message)])
         self.state = state
         self.wanted = wanted
 

@@ -1,25 +1,29 @@
 """Appointments as people see them: in their order, at their site's local time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.appointments import state_at
 from recovery_service.domain.local_time import start_of_day, zone
-from recovery_service.models import Appointment, Site
+from recovery_service.models import Appointment, AppointmentResponse, Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentView:
-    """An appointment and its site; the state reads as of the request's instant."""
+    """An appointment and its site; the state reads as of the request's instant.
+
+    `elsewhere_at` is when it is, if the patient has booked it with somebody else and said so.
+    """
 
     appointment: Appointment
     site: Site
     state: str
+    elsewhere_at: datetime | None = None
 
     @property
     def local_date(self) -> date | None:
@@ -57,7 +61,8 @@ class AppointmentView:
 def view_appointment(session: Session, row: Appointment, *, now: datetime) -> AppointmentView:
     """Return an appointment as it stands now."""
     site = session.get_one(Site, (row.clinic_id, row.site_id))
-    return _view(row, site, now)
+    elsewhere = _elsewhere(session, row.clinic_id, Appointment.id == row.id)
+    return _view(row, site, elsewhere, now)
 
 
 def appointments_of(
@@ -67,15 +72,45 @@ def appointments_of(
 
     They are a handful, and their order depends on the site's zone: they are sorted here.
     """
+    elsewhere = _elsewhere(
+        session, clinic_id, *(getattr(Appointment, name) == key for name, key in whose.items())
+    )
     rows = session.execute(
         select(Appointment, Site)
         .filter_by(**whose)
         .join(Site, (Site.clinic_id == Appointment.clinic_id) & (Site.id == Appointment.site_id))
         .where(Appointment.clinic_id == clinic_id)
     )
-    return sorted((_view(*row, now) for row in rows), key=lambda view: view.place)
+    views = (_view(row, site, elsewhere, now) for row, site in rows)
+    return sorted(views, key=lambda view: view.place)
 
 
-def _view(row: Appointment, site: Site, now: datetime) -> AppointmentView:
+def _elsewhere(
+    session: Session, clinic_id: UUID, *whose: ColumnElement[bool]
+) -> dict[UUID, datetime | None]:
+    """Return when each is that the patient has booked elsewhere, by the latest word."""
+    said = session.execute(
+        select(AppointmentResponse.appointment_id, AppointmentResponse.starts_at)
+        .join(
+            Appointment,
+            (Appointment.clinic_id == AppointmentResponse.clinic_id)
+            & (Appointment.id == AppointmentResponse.appointment_id),
+        )
+        .where(
+            AppointmentResponse.clinic_id == clinic_id,
+            AppointmentResponse.response == "booked_elsewhere",
+            Appointment.response == "booked_elsewhere",
+            *whose,
+        )
+        .order_by(AppointmentResponse.received_at)
+    )
+    return {row.appointment_id: row.starts_at for row in said}
+
+
+def _view(
+    row: Appointment, site: Site, elsewhere: Mapping[UUID, datetime | None], now: datetime
+) -> AppointmentView:
     state = state_at(row.state, row.starts_at, now=now)
-    return AppointmentView(appointment=row, site=site, state=state)
+    return AppointmentView(
+        appointment=row, site=site, state=state, elsewhere_at=elsewhere.get(row.id)
+    )

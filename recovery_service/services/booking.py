@@ -132,15 +132,18 @@ def change_appointment(
 
 
 def appointment_in_scope(
-    session: Session, actor: Actor, appointment_id: UUID
+    session: Session, actor: Actor, appointment_id: UUID, *, patient_id: UUID | None = None
 ) -> tuple[Appointment, Episode]:
-    """Return an appointment, locked behind its patient, and its episode; raises NoSuchObject."""
+    """Return an appointment, locked behind its patient, and its episode; raises NoSuchObject.
+
+    Also for one that is not of the patient given.
+    """
     whose = session.scalar(
         select(Appointment.patient_id).where(
             Appointment.clinic_id == actor.clinic_id, Appointment.id == appointment_id
         )
     )
-    if whose is None:
+    if whose is None or patient_id not in (None, whose):
         raise NoSuchObject("appointment")
     locked_patient(session, actor.clinic_id, whose)
     found = session.execute(

@@ -83,6 +83,7 @@ BODIES: dict[str, Any] = {
     "POST /episodes/<>/plan/items": {"kind": "walking", "title": {"en": "B"}, "rule": RULE},
     "PATCH /episodes/<>/plan/items/<>": {"title": {"en": "B"}},
     "POST /me/occurrences/<>/actions": {"action": "complete", "at": "2026-03-02T09:00:00Z"},
+    "POST /me/appointments/<>/response": {"response": "confirm"},
     "POST /me/check-ins": REPORT,
     "POST /episodes/<>/check-ins": REPORT,
     "PUT /me/devices/<>": {
@@ -95,7 +96,7 @@ BODIES: dict[str, Any] = {
     "POST /me/notifications/<>/receipt": {"event": "opened", "at": "2026-03-02T09:00:00Z"},
     "PATCH /me": {"locale": "en"},
 }
-CREATES = ("/actions", "/check-ins")
+CREATES = ("/actions", "/check-ins", "/response")
 #: The client chooses this id; one that another clinic knows is a new one here.
 CLIENT_CHOOSES = "PUT /me/devices/<>"
 

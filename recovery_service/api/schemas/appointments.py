@@ -15,7 +15,7 @@ from recovery_service.api.schemas.base import (
     WholeNumber,
 )
 from recovery_service.api.schemas.plans import Translated
-from recovery_service.domain.appointments import MODES, STATES
+from recovery_service.domain.appointments import MODES, RESPONSES, STATES
 from recovery_service.services.booking import NewAppointment
 
 CHOSEN = ("to_book", "booked", "attended", "missed", "cancelled")
@@ -122,6 +122,23 @@ class AppointmentSchema(ResponseSchema):
         attribute="appointment.mode", required=True, metadata={"enum": list(MODES)}
     )
     preparation = fields.String(attribute="appointment.preparation", required=True, allow_none=True)
+    response = fields.String(
+        attribute="appointment.response",
+        required=True,
+        allow_none=True,
+        metadata={
+            "enum": [*RESPONSES, None],
+            "description": "What the patient said last of the time that stands",
+        },
+    )
+    responded_at = fields.AwareDateTime(
+        attribute="appointment.responded_at", required=True, allow_none=True
+    )
+    elsewhere_at = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "With `booked_elsewhere`: when, if the patient said so"},
+    )
     version = fields.Integer(attribute="appointment.version", required=True)
     created_at = fields.AwareDateTime(attribute="appointment.created_at", required=True)
     updated_at = fields.AwareDateTime(attribute="appointment.updated_at", required=True)

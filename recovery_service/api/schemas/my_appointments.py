@@ -1,10 +1,13 @@
 """Appointments on the wire, as the patient's app reads them."""
 
-from marshmallow import fields
+from typing import Any
 
-from recovery_service.api.schemas.appointments import ShownWindowSchema
-from recovery_service.api.schemas.base import LocalTime, ResponseSchema
-from recovery_service.domain.appointments import MODES, STATES
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+
+from recovery_service.api.schemas.appointments import ShownWindowSchema, WholeMinute
+from recovery_service.api.schemas.base import Instant, LocalTime, RequestSchema, ResponseSchema
+from recovery_service.domain.appointments import MODES, RESPONSES, STATES
+from recovery_service.services.appointment_responses import NewResponse
 
 
 class MyAppointmentSchema(ResponseSchema):
@@ -38,3 +41,58 @@ class MyAppointmentSchema(ResponseSchema):
     preparation = fields.String(
         attribute="view.appointment.preparation", required=True, allow_none=True
     )
+    response = fields.String(
+        attribute="view.appointment.response",
+        required=True,
+        allow_none=True,
+        metadata={
+            "enum": [*RESPONSES, None],
+            "description": "What the patient said last of the time that stands",
+        },
+    )
+    responded_at = Instant(
+        attribute="view.appointment.responded_at", required=True, allow_none=True
+    )
+
+
+class ResponseRequest(RequestSchema):
+    """One answer; the phone chooses `id`, so that sending it again changes nothing."""
+
+    id = fields.UUID(required=True)
+    response = fields.String(
+        required=True,
+        validate=validate.OneOf(RESPONSES),
+        metadata={
+            "description": "`confirm` and `request_change` of what is booked, "
+            "`booked_elsewhere` of what is to be booked"
+        },
+    )
+    starts_at = WholeMinute(metadata={"description": "With `booked_elsewhere`, if it is known"})
+
+    @validates_schema
+    def belongs_together(self, loaded: dict[str, Any], **_: object) -> None:
+        """Refuse a time with an answer that has none."""
+        if "starts_at" in loaded and loaded.get("response") != "booked_elsewhere":
+            raise ValidationError("Only with booked_elsewhere.", "starts_at")
+
+    @post_load
+    def to_domain(self, loaded: dict[str, Any], **_: object) -> NewResponse:
+        """Return the response."""
+        return NewResponse(**loaded)
+
+
+class StoredResponseSchema(ResponseSchema):
+    """A response as it is stored."""
+
+    id = fields.UUID(required=True)
+    appointment_id = fields.UUID(required=True)
+    response = fields.String(required=True, metadata={"enum": list(RESPONSES)})
+    starts_at = Instant(required=True, allow_none=True)
+    received_at = Instant(required=True)
+
+
+class AnsweredSchema(ResponseSchema):
+    """The response, and the appointment as it stands."""
+
+    appointment = fields.Nested(MyAppointmentSchema, required=True)
+    response = fields.Nested(StoredResponseSchema, required=True)
