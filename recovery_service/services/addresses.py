@@ -11,6 +11,7 @@ from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.preferences import muted_kinds
 from recovery_service.errors import InvalidField
 from recovery_service.models import Destination, Patient
+from recovery_service.services.late_reminders import remind_late
 
 CHANNELS = ("email", "sms")
 
@@ -42,7 +43,10 @@ def addresses_of(session: Session, patient: Patient) -> Sequence[Destination]:
 def replace_addresses(
     session: Session, patient: Patient, wanted: Sequence[NewAddress], *, now: datetime
 ) -> Sequence[Destination]:
-    """Make these the patient's addresses; one that stays keeps what is known of it."""
+    """Make these the patient's addresses; one that stays keeps what is known of it.
+
+    To one that can be used from now on goes what is due and has reached nobody.
+    """
     keys = [(each.channel, each.value) for each in wanted]
     if len(set(keys)) < len(keys):
         raise InvalidField("/addresses", "The same address stands here twice.")
@@ -51,12 +55,20 @@ def replace_addresses(
         if key not in keys:
             row.retired_at, row.retired_reason = now, "replaced"
     session.flush()
+    usable = {key for key, row in standing.items() if _takes(row)}
     for each in wanted:
         row = standing.get((each.channel, each.value)) or _added(session, patient, each, now=now)
         row.verified_at = (row.verified_at or now) if each.verified else None
         row.opted_out_at = (row.opted_out_at or now) if each.opted_out else None
     session.flush()
-    return addresses_of(session, patient)
+    addresses = addresses_of(session, patient)
+    if any(_takes(row) and (row.channel, row.address) not in usable for row in addresses):
+        remind_late(session, patient, now=now)
+    return addresses
+
+
+def _takes(row: Destination) -> bool:
+    return row.verified_at is not None and row.opted_out_at is None
 
 
 def _added(session: Session, patient: Patient, new: NewAddress, *, now: datetime) -> Destination:

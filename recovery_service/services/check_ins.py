@@ -29,7 +29,7 @@ from recovery_service.errors import ClientIdReused, Invalid
 from recovery_service.models import CheckIn, Episode
 from recovery_service.services.check_in_credit import EXERCISE, credit_day, lock_day
 from recovery_service.services.check_in_statement import RECORD, Outcome
-from recovery_service.services.device_plan import tell_other_devices
+from recovery_service.services.device_plan import devices_owed_sync
 
 _DAY = timedelta(days=1)
 
@@ -163,7 +163,7 @@ def _record_and_credit(
     )
     # Only here is anything closed of which a device has still to remind.
     key = (session, reporter.clinic_id, reporter.patient_id)
-    tell_other_devices(*key, but_not=reporter.device_id, now=now)
+    devices_owed_sync(*key, but_not=reporter.device_id, now=now)
     return _recorded(outcome, reporter, values)
 
 

@@ -64,10 +64,15 @@ def plan_changed(session: Session, clinic_id: UUID, patient_id: UUID, *, now: da
     session.execute(_OWE_SYNC, key | {"now": now})
 
 
-def tell_other_devices(
-    session: Session, clinic_id: UUID, patient_id: UUID, *, but_not: UUID | None, now: datetime
+def devices_owed_sync(
+    session: Session,
+    clinic_id: UUID,
+    patient_id: UUID,
+    *,
+    now: datetime,
+    but_not: UUID | None = None,
 ) -> None:
-    """Owe a sync to the devices on which the patient did not just do something.
+    """Owe a sync to the patient's devices, except the one on which something was done.
 
     The plan is the same, so its revision is; but what was done there must not ring here.
     """

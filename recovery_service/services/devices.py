@@ -14,6 +14,7 @@ from recovery_service.domain.access import Actor
 from recovery_service.errors import DeviceIdTaken, NoSuchObject, SessionExpired, TooManyDevices
 from recovery_service.models import Device, Patient, RefreshToken, TokenFamily
 from recovery_service.services.destinations import add_push, push_destinations, retire_push
+from recovery_service.services.late_reminders import remind_late
 from recovery_service.services.tokens import revoke_families
 
 #: Every device is pushed to, so their number bounds what one patient costs.
@@ -94,8 +95,9 @@ def report_device(
 ) -> tuple[Device, bool]:
     """Store what a device says of itself; return it and whether it is new.
 
-    A changed subscription retires the old destination and makes a new one; a denied
-    permission retires it. Raises NoSuchObject for another's device or a revoked one.
+    A changed subscription retires the old destination and makes a new one, to which goes
+    what is due and has reached nobody; a denied permission retires it. Raises
+    NoSuchObject for another's device or a revoked one.
     """
     patient = locked_patient(session, clinic_id, patient_id)
     device = session.get(Device, (clinic_id, device_id))
@@ -232,3 +234,4 @@ def _route_pushes(
         retire_push(session, device.clinic_id, reason=reason, now=now, device_id=device.id)
     if wanted is not None:
         add_push(session, patient, device.id, report.platform, wanted, now=now)
+        remind_late(session, patient, now=now)

@@ -36,7 +36,7 @@ from recovery_service.models import (
     Schedule,
 )
 from recovery_service.services.agenda import AgendaEntry, agenda
-from recovery_service.services.device_plan import tell_other_devices
+from recovery_service.services.device_plan import devices_owed_sync
 from recovery_service.services.occurrence_locks import LockedItem, lock_item, lock_row, write_ahead
 from recovery_service.services.rounds import last_snooze, open_round, remind
 from recovery_service.services.unsent import cancel_unsent
@@ -95,7 +95,7 @@ def act(
         raise OccurrenceTooOld(REACH_BACK.days)
     action = _apply(session, actor, item, row, new, now=now)
     patient_id = item.schedule.patient_id
-    tell_other_devices(session, actor.clinic_id, patient_id, but_not=actor.device_id, now=now)
+    devices_owed_sync(session, actor.clinic_id, patient_id, but_not=actor.device_id, now=now)
     return _taken(session, actor, row, action, occurrence_id, now, language, repeated=False)
 
 

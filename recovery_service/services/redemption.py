@@ -26,6 +26,7 @@ from recovery_service.models import Consent, EnrolmentCode, Episode, Patient
 from recovery_service.services import audit
 from recovery_service.services.destinations import ensure_inbox
 from recovery_service.services.devices import NewDevice, enrol_device
+from recovery_service.services.late_reminders import remind_late
 from recovery_service.services.tokens import Issuer, TokenPair, issue_tokens
 
 MAX_TRIES = 5
@@ -135,6 +136,7 @@ def _let_in(
 ) -> Enrolled:
     enrol_device(session, patient, new.device, now=now)
     ensure_inbox(session, patient, now=now)
+    remind_late(session, patient, now=now)
     _store_consents(session, patient, new, now=now)
     tokens = issue_tokens(
         session, issuer, patient.clinic_id, now=now, patient_id=patient.id, device_id=new.device.id
