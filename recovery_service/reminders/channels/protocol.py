@@ -24,7 +24,7 @@ class Message:
 
     delivery_id: str
     occurrence_id: str
-    kind: str
+    kind: str = field(repr=False)
     title: str
     line: str
     language: str
