@@ -1,5 +1,6 @@
 """What every channel keeps, whatever it is made of."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import get_args
@@ -160,3 +161,34 @@ def test_reasons_are_codes_without_anything_of_the_provider_or_the_patient(rig: 
         [outcome] = rig.channel.send([(rig.destination(), message())])
         assert not isinstance(outcome, Sent)
         assert outcome.reason.replace("_", "").isalpha()
+
+
+def test_a_silent_message_shows_nothing_or_is_not_sent_at_all(rig: Rig) -> None:
+    """Planted: webpush without its `silent` branch; a mail server that got the mail."""
+    rig.channel.send([(rig.destination(), message())])
+    [shown] = rig.arrived()
+    [outcome] = rig.channel.send([(rig.destination(), message(silent=True, title="", line=""))])
+    silent = rig.arrived()[1:]
+    if isinstance(outcome, Sent):
+        [sync] = silent
+        assert json.dumps({"t": "sync"})[1:-1] in sync.readable
+        assert sync.repeat_key != shown.repeat_key
+        assert not any(word in sync.readable for word in ("alert", "notification", "d-1", "o-1"))
+    else:
+        assert outcome == Dead("not_silent")
+        assert silent == []
+
+
+def test_the_inbox_shows_what_is_in_it_and_so_nothing_silent() -> None:
+    rig = InboxRig()
+    assert rig.channel.send([(rig.destination(), message(silent=True))]) == [Dead("not_silent")]
+
+
+@pytest.mark.parametrize("name", ["apns", "fcm", "webpush"])
+def test_the_app_learns_how_many_reminders_a_push_stands_for(
+    name: str, provider: PushProvider
+) -> None:
+    with REMOTE[name](provider) as rig:
+        rig.channel.send([(rig.destination(), message(carries=3))])
+        [arrival] = rig.arrived()
+    assert '"carries": "3"' in arrival.readable

@@ -59,6 +59,7 @@ def test_the_device_decrypts_the_neutral_line_and_opaque_ids(
         "t": "reminder",
         "id": "d-1",
         "occurrence": "o-1",
+        "carries": "1",
         "title": "Recovery plan",
         "line": "Planınıza bakın.",
         "lang": "en",

@@ -107,6 +107,8 @@ class Email:
 
     def _compose(self, address: Address, message: Message, ttl: int) -> EmailMessage | Outcome:
         """Return the mail, or why there is none."""
+        if message.silent:
+            return Dead("not_silent")
         if ttl <= 0:
             return Dead("expired")
         if address.address is None:

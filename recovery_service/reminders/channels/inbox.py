@@ -24,10 +24,13 @@ class Inbox:
 
     def send(self, batch: Sequence[tuple[Address, Message]]) -> list[Outcome]:
         """Accept every message that still matters; the delivery id is its name."""
-        return [
-            Sent(message.delivery_id) if message.ttl > 0 else Dead("expired")
-            for _, message in batch
-        ]
+        return [_outcome(message) for _, message in batch]
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _outcome(message: Message) -> Outcome:
+    if message.silent:
+        return Dead("not_silent")
+    return Sent(message.delivery_id) if message.ttl > 0 else Dead("expired")

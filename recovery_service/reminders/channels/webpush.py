@@ -1,9 +1,7 @@
 """Web Push: RFC 8030 delivery, RFC 8291 encryption, RFC 8292 identity."""
 
 import hashlib
-import hmac
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -11,6 +9,7 @@ from typing import Any, Self
 
 from recovery_service.reminders.channels.addresses import check_form
 from recovery_service.reminders.channels.connections import Answer
+from recovery_service.reminders.channels.payload import app_fields, collapse_mark
 from recovery_service.reminders.channels.posting import (
     PostingChannel,
     PostSettings,
@@ -89,18 +88,9 @@ class WebPush(PostingChannel):
             "Content-Encoding": "aes128gcm",
             "Content-Type": "application/octet-stream",
             "TTL": str(ttl),
-            "Topic": self._topic(message.collapse),
+            "Topic": collapse_mark(self._topic_key, message),
             "Urgency": message.urgency,
         }
-
-    def _topic(self, collapse: str) -> str:
-        """Return the collapse tag as the push service may see it, 32 characters.
-
-        The Topic header is not encrypted, and "medication" on it would tell the push service
-        what a patient is reminded of; a keyed digest collapses as well and says nothing.
-        """
-        digest = hmac.digest(self._topic_key, collapse.encode(), "sha256")
-        return urlsafe_b64encode(digest[:24]).decode()
 
 
 def _encrypted(address: Address, message: Message) -> tuple[str, bytes]:
@@ -130,16 +120,9 @@ def _encrypt(subscription: Mapping[str, Any], payload: bytes) -> bytes:
 
 def _payload(message: Message) -> bytes:
     """Return what the device decrypts: JSON, padded so that its length tells nothing."""
-    fields: dict[str, str] = {
-        "t": "reminder",
-        "id": message.delivery_id,
-        "occurrence": message.occurrence_id,
-        "title": message.title,
-        "line": message.line,
-        "lang": message.language,
-    }
-    if message.deep_link is not None:
-        fields["open"] = message.deep_link
+    fields = app_fields(message)
+    if not message.silent:
+        fields |= {"title": message.title, "line": message.line, "lang": message.language}
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
     padded = -(-len(text) // _BLOCK) * _BLOCK
     return text.ljust(min(padded, max(len(text), MAX_PAYLOAD)))
