@@ -77,15 +77,18 @@ class ReminderDay(Base):
     """What a patient was reminded of on one local date: the ledger of the day's budget.
 
     ``pushes`` and ``breaks`` count what went out against the budget and against the cap
-    of posture reminders; one push to several devices counts once. ``led_by`` is the
-    occurrence whose push carries what falls due until ``carries_until``.
+    of posture reminders; one push to several devices counts once. ``led_by`` and
+    ``led_round`` say whose push carries what falls due until ``carries_until``.
     """
 
     __tablename__ = "reminder_day"
     __table_args__ = (
         within_clinic("patient", "patient_id"),
         CheckConstraint("pushes >= 0 AND breaks >= 0", name="counts"),
-        CheckConstraint("(led_by IS NULL) = (carries_until IS NULL)", name="led"),
+        CheckConstraint(
+            "(led_by IS NULL) = (carries_until IS NULL) AND (led_by IS NULL) = (led_round IS NULL)",
+            name="led",
+        ),
     )
 
     clinic_id: Mapped[ClinicKey]
@@ -98,4 +101,5 @@ class ReminderDay(Base):
     pushes: Mapped[int] = operational(SmallInteger, default=0)
     breaks: Mapped[int] = operational(SmallInteger, default=0)
     led_by: Mapped[int | None] = operational(BigInteger)
+    led_round: Mapped[int | None] = operational(SmallInteger)
     carries_until: Mapped[datetime | None] = operational()

@@ -95,7 +95,8 @@ def after(session: Session, gone: Sequence[Gone], *, now: datetime) -> None:
 
 def _is_nudged(gone: Gone) -> bool:
     kind = REMINDER_KINDS.get(gone.held.kind)
-    return gone.sent and gone.held.cause in _FIRST and kind is not None and kind.nudged
+    loud = gone.held.channel != "inbox" and gone.held.cause in _FIRST
+    return gone.sent and loud and kind is not None and kind.nudged
 
 
 def _fails_over(gone: Gone) -> bool:

@@ -31,16 +31,17 @@ SELECT q.clinic_id, q.patient_id, q.local_date, 0, 0
        AS q (clinic_id, patient_id, local_date)
  ORDER BY q.clinic_id, q.patient_id
 ON CONFLICT (clinic_id, patient_id, local_date) DO UPDATE SET pushes = reminder_day.pushes
-RETURNING patient_id, local_date, pushes, breaks, led_by, carries_until
+RETURNING patient_id, local_date, pushes, breaks, led_by, led_round, carries_until
 """
 
 _SPEND = """
 UPDATE reminder_day r
    SET pushes = r.pushes + q.pushes, breaks = r.breaks + q.breaks, led_by = q.led_by,
-       carries_until = q.carries_until
+       led_round = q.led_round, carries_until = q.carries_until
   FROM unnest(%(clinics)s::uuid[], %(patients)s::uuid[], %(dates)s::date[], %(pushes)s::int[],
-              %(breaks)s::int[], %(leads)s::bigint[], %(untils)s::timestamptz[])
-       AS q (clinic_id, patient_id, local_date, pushes, breaks, led_by, carries_until)
+              %(breaks)s::int[], %(leads)s::bigint[], %(rounds)s::int[],
+              %(untils)s::timestamptz[])
+       AS q (clinic_id, patient_id, local_date, pushes, breaks, led_by, led_round, carries_until)
  WHERE r.clinic_id = q.clinic_id AND r.patient_id = q.patient_id AND r.local_date = q.local_date
 """
 
@@ -87,16 +88,12 @@ SELECT q.patient_id, exercise.done, exercise.due, posture.ignored
 
 # Of the reminder that leads a push, the delivery that goes to the same destination.
 _LEADS = """
-SELECT q.destination_id, lead.id, lead.state, lead.wake_at
-  FROM unnest(%(clinics)s::uuid[], %(occurrences)s::bigint[], %(destinations)s::uuid[])
-       AS q (clinic_id, occurrence_id, destination_id)
- CROSS JOIN LATERAL (
-       SELECT d.id, d.state, d.wake_at
-         FROM delivery d
-        WHERE d.clinic_id = q.clinic_id AND d.occurrence_id = q.occurrence_id
-          AND d.destination_id = q.destination_id
-        ORDER BY d.round DESC
-        LIMIT 1) lead
+SELECT q.destination_id, d.id, d.state, d.wake_at
+  FROM unnest(%(clinics)s::uuid[], %(occurrences)s::bigint[], %(rounds)s::int[],
+              %(destinations)s::uuid[])
+       AS q (clinic_id, occurrence_id, round, destination_id)
+  JOIN delivery d ON d.clinic_id = q.clinic_id AND d.occurrence_id = q.occurrence_id
+                 AND d.destination_id = q.destination_id AND d.round = q.round
 """
 
 
@@ -109,7 +106,22 @@ class Page(NamedTuple):
     pushes: int
     breaks: int
     led_by: int | None
+    led_round: int | None
     carries_until: datetime | None
+
+    @property
+    def led(self) -> "Led | None":
+        """Whose push stands."""
+        if self.led_by is None or self.led_round is None:
+            return None
+        return Led(self.led_by, self.led_round)
+
+
+class Led(NamedTuple):
+    """The reminder that leads a push: an occurrence in a round."""
+
+    occurrence_id: int
+    round: int
 
 
 class Lead(NamedTuple):
@@ -135,7 +147,7 @@ class Entry:
     page: Page
     pushes: int
     breaks: int
-    led_by: int
+    led: Led
     carries_until: datetime
 
 
@@ -163,7 +175,8 @@ def spend(session: Session, entries: Sequence[Entry]) -> None:
                 "dates": array(str(each.page.local_date) for each in entries),
                 "pushes": array(str(each.pushes) for each in entries),
                 "breaks": array(str(each.breaks) for each in entries),
-                "leads": array(str(each.led_by) for each in entries),
+                "leads": array(str(each.led.occurrence_id) for each in entries),
+                "rounds": array(str(each.led.round) for each in entries),
                 "untils": [each.carries_until for each in entries],
             },
         )
@@ -215,8 +228,8 @@ def habits_of(session: Session, patients: Sequence[Held], *, now: datetime) -> d
     return {row[0]: Habit(*row[1:]) for row in rows}
 
 
-def leads_at(session: Session, wanted: Sequence[tuple[Held, int]]) -> dict[UUID, Lead]:
-    """Return by destination the delivery of the occurrence that leads its patient's push."""
+def leads_at(session: Session, wanted: Sequence[tuple[Held, Led]]) -> dict[UUID, Lead]:
+    """Return by destination the delivery that leads its patient's push there."""
     if not wanted:
         return {}
     rows = run(
@@ -224,7 +237,8 @@ def leads_at(session: Session, wanted: Sequence[tuple[Held, int]]) -> dict[UUID,
         _LEADS,
         {
             "clinics": array(str(held.clinic_id) for held, _ in wanted),
-            "occurrences": array(str(occurrence_id) for _, occurrence_id in wanted),
+            "occurrences": array(str(led.occurrence_id) for _, led in wanted),
+            "rounds": array(str(led.round) for _, led in wanted),
             "destinations": array(str(held.destination_id) for held, _ in wanted),
         },
     )

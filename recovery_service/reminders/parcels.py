@@ -6,9 +6,9 @@ push in the ledger and joins it, at no further cost to the day.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +16,6 @@ import orjson
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.interruptions import (
-    Candidate,
-    Day,
     Decision,
     Drop,
     Send,
@@ -26,15 +24,14 @@ from recovery_service.domain.interruptions import (
     decide,
     while_paused,
 )
-from recovery_service.domain.local_time import local_date, start_of_day, zone
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.domain.reminder_policy import Policy, policy_of
-from recovery_service.domain.sitting_breaks import is_rest
+from recovery_service.reminders.candidates import candidate_of, day_of, key_of, paused_until
 from recovery_service.reminders.held import Held
 from recovery_service.reminders.ledger import (
     Entry,
-    Habit,
     Lead,
+    Led,
     Page,
     ahead_today,
     habits_of,
@@ -45,8 +42,7 @@ from recovery_service.reminders.ledger import (
 
 _WITH_THE_LEAD = "with_the_lead"
 _ASK_AGAIN = timedelta(seconds=5)
-_DAY = timedelta(days=1)
-_LOWEST = 9
+_OVER = frozenset({"dead", "dropped"})
 DEFAULTS = Policy()
 
 
@@ -93,10 +89,10 @@ class _Patient:
     decision: Decision
 
     @property
-    def led_by(self) -> int | None:
-        """The occurrence that leads the push which stands."""
+    def led(self) -> Led | None:
+        """The reminder that leads the push which stands: a new one, or that of the ledger."""
         leads = self.decision.leads
-        return leads[0] if isinstance(leads, tuple) else self.page.led_by
+        return Led(leads[0], leads[1]) if isinstance(leads, tuple) else self.page.led
 
 
 def sort_out(session: Session, held: Sequence[Held], *, now: datetime) -> SortedOut:
@@ -107,7 +103,7 @@ def sort_out(session: Session, held: Sequence[Held], *, now: datetime) -> Sorted
     patients = _decided(session, held, now=now)
     spend(session, [_entry(each, now=now) for each in patients if each.decision.leads])
     going = [(each, one) for each in patients for one in each.held if _goes(each, one)]
-    leads = leads_at(session, [(one, each.led_by) for each, one in going if each.led_by])
+    leads = leads_at(session, [(one, each.led) for each, one in going if each.led])
     for each in patients:
         _sort_patient(each, leads, result, now=now)
     return result
@@ -117,8 +113,8 @@ def unsorted(held: Sequence[Held], *, now: datetime) -> SortedOut:
     """Return what goes to a channel that interrupts nobody: all but what a pause holds back."""
     result = SortedOut()
     for each in held:
-        until = _paused_until(orjson.loads(each.preferences), each.time_zone, now)
-        verdict = while_paused(_candidate(each), until)
+        until = paused_until(orjson.loads(each.preferences), each.time_zone, now)
+        verdict = while_paused(candidate_of(each), until)
         if isinstance(verdict, Drop | Wait):
             result.held_back.append((each, verdict))
         else:
@@ -139,10 +135,10 @@ def _decided(session: Session, held: Sequence[Held], *, now: datetime) -> list[_
         preferences = orjson.loads(rows[0].preferences)
         policy = policy_of(rows[0].clinic_defaults).for_patient(preferences)
         page = pages[patient_id]
-        day = _day(
+        day = day_of(
             rows[0], page, preferences, ahead.get(patient_id, ()), habits.get(patient_id), now=now
         )
-        candidates = {_key(one): _candidate(one) for one in rows}
+        candidates = {key_of(one): candidate_of(one) for one in rows}
         decision = decide(policy, day, list(candidates.values()), now=now)
         found.append(_Patient(rows, policy, preferences, page, decision))
     return found
@@ -154,76 +150,16 @@ def _with_habits(mine: dict[UUID, list[Held]]) -> list[Held]:
     return [rows[0] for rows in mine.values() if any(one.kind in counting for one in rows)]
 
 
-def _day(
-    held: Held,
-    page: Page,
-    preferences: dict[str, Any],
-    ahead: Sequence[tuple[datetime, int]],
-    habit: Habit | None,
-    *,
-    now: datetime,
-) -> Day:
-    done, due, ignored = habit or Habit(0, 0, 0)
-    return Day(
-        zone=held.time_zone,
-        day=(page.local_date - held.since).days,
-        pushes=page.pushes,
-        breaks=page.breaks,
-        carries_until=page.carries_until,
-        ahead=ahead,
-        adherence=done / due if due else 0.0,
-        exercises=due,
-        ignored=ignored,
-        paused_until=_paused_until(preferences, held.time_zone, now),
-    )
-
-
-def _paused_until(preferences: dict[str, Any], zone_name: str, now: datetime) -> datetime | None:
-    """Return when the patient's own pause ends: local dates, the last one included."""
-    pause = preferences.get("pause")
-    if not pause:
-        return None
-    today = local_date(zone_name, now)
-    first, last = pause.get("from"), pause.get("to")
-    if first is not None and date.fromisoformat(first) > today:
-        return None
-    if last is None:
-        return datetime.max.replace(tzinfo=zone("UTC"))
-    end = date.fromisoformat(last)
-    return start_of_day(zone_name, end + _DAY) if today <= end else None
-
-
-def _key(held: Held) -> Hashable:
-    return (held.occurrence_id, held.round, held.cause)
-
-
-def _candidate(held: Held) -> Candidate:
-    kind = REMINDER_KINDS.get(held.kind)
-    slot = held.occ_key.partition(".")[2]
-    return Candidate(
-        key=_key(held),
-        kind=held.kind,
-        priority=held.priority or (kind.priority if kind else _LOWEST),
-        quiet=held.quiet or (kind.quiet if kind else "shift"),
-        cause=held.cause,
-        once=not slot,
-        rest=is_rest(held.kind, slot),
-        due_at=held.due_at,
-        expires_at=held.expires_at,
-        granted=held.lead_id is not None,
-    )
-
-
 def _entry(patient: _Patient, *, now: datetime) -> Entry:
     decision = patient.decision
-    led_by = patient.led_by
-    assert led_by is not None  # noqa: S101 - a decision that leads names its occurrence
+    led = patient.led
+    assert led is not None  # noqa: S101 - a decision that leads names its occurrence
     until = now + patient.policy.bundle_span
-    return Entry(patient.page, decision.pushes, decision.breaks, led_by, until)
+    return Entry(patient.page, decision.pushes, decision.breaks, led, until)
 
 
 def _verdict(patient: _Patient, held: Held) -> Verdict:
-    return patient.decision.verdicts[_key(held)]
+    return patient.decision.verdicts[key_of(held)]
 
 
 def _goes(patient: _Patient, held: Held) -> bool:
@@ -256,19 +192,22 @@ def _sort_destination(
 ) -> None:
     """Make one parcel of what goes to a destination, or let it join the push before."""
     joining = [held for held in rows if _joins(patient, held)]
-    leaders = [held for held in rows if lead is not None and held.id == lead.id]
-    alone = lead is None or lead.state in {"dead", "dropped"} or bool(leaders)
-    if joining and not alone and lead is not None:
+    first = next((held for held in rows if lead is not None and held.id == lead.id), None)
+    if joining and lead is not None and first is None and lead.state not in _OVER:
         rows = [held for held in rows if held not in joining]
-        if lead.state == "sent":
-            result.joined += [(held, lead.id) for held in joining]
-        else:  # wait for what becomes of it
-            soon = now + _ASK_AGAIN
-            until = max(lead.wake_at, soon) if lead.state == "ready" else soon
-            result.held_back += [(held, Wait(until, _WITH_THE_LEAD)) for held in joining]
-    for group in _groups(rows):
-        best = next((held for held in group if held in leaders), None)
-        result.parcels.append(_parcel(group, best, patient))
+        _let_join(joining, lead, result, now=now)
+    for group in _groups(rows, first):
+        result.parcels.append(_parcel(group, first if first in group else None, patient))
+
+
+def _let_join(joining: Sequence[Held], lead: Lead, result: SortedOut, *, now: datetime) -> None:
+    """Settle what rides with a push that has gone; wait for one that is on its way."""
+    if lead.state == "sent":
+        result.joined += [(held, lead.id) for held in joining]
+        return
+    soon = now + _ASK_AGAIN
+    until = max(lead.wake_at, soon) if lead.state == "ready" else soon
+    result.held_back += [(held, Wait(until, _WITH_THE_LEAD)) for held in joining]
 
 
 def _joins(patient: _Patient, held: Held) -> bool:
@@ -276,22 +215,26 @@ def _joins(patient: _Patient, held: Held) -> bool:
     return isinstance(verdict, Send) and verdict.joins
 
 
-def _groups(rows: Sequence[Held]) -> Iterable[list[Held]]:
-    """Yield what makes one message: what is new, and what an earlier try had together."""
+def _groups(rows: Sequence[Held], first: Held | None) -> Iterable[list[Held]]:
+    """Yield what makes one message: what is new, and what an earlier try had together.
+
+    What is new rides with a push that stands and is only now tried again.
+    """
     groups: dict[int | None, list[Held]] = defaultdict(list)
+    standing = first.lead_id if first is not None else None
     for held in rows:
-        groups[held.lead_id].append(held)
+        groups[held.lead_id or standing].append(held)
     return groups.values()
 
 
 def _parcel(group: Sequence[Held], lead: Held | None, patient: _Patient) -> Parcel:
     decision = patient.decision
     leading = [held for held in group if held.id == held.lead_id]
-    named = [held for held in group if _key(held) == decision.leads]
+    named = [held for held in group if key_of(held) == decision.leads]
     first = lead or next(iter(leading or named), None) or min(group, key=_rank)
     carries = decision.carries if first in named else len(group)
     return Parcel(first, tuple(group), max(carries, len(group)), patient.policy)
 
 
 def _rank(held: Held) -> tuple[int, datetime, int]:
-    return (_candidate(held).priority, held.due_at, held.id)
+    return (candidate_of(held).priority, held.due_at, held.id)

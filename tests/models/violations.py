@@ -98,7 +98,7 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
     "ck_delivery_counts": ({"attempts": -1}, {"round": -1}),
     "ck_delivery_cause": ({"cause": "whim"},),
     "ck_reminder_day_counts": ({"pushes": -1}, {"breaks": -1}),
-    "ck_reminder_day_led": ({"led_by": 1}, {"carries_until": NOW}),
+    "ck_reminder_day_led": ({"led_by": 1}, {"carries_until": NOW}, {"led_round": 0}),
     "ck_destination_sync_attempts": ({"sync_attempts": -1},),
     "ck_appointment_response": ({"response": "maybe", "responded_at": NOW},),
     "ck_appointment_responded": ({"response": "confirm"}, {"responded_at": NOW}),

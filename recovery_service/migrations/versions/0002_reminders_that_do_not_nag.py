@@ -75,9 +75,13 @@ def add_tables() -> None:
         sa.Column("pushes", sa.SmallInteger(), nullable=False),
         sa.Column("breaks", sa.SmallInteger(), nullable=False),
         sa.Column("led_by", sa.BigInteger(), nullable=True),
+        sa.Column("led_round", sa.SmallInteger(), nullable=True),
         sa.Column("carries_until", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("pushes >= 0 AND breaks >= 0", name="counts"),
-        sa.CheckConstraint("(led_by IS NULL) = (carries_until IS NULL)", name="led"),
+        sa.CheckConstraint(
+            "(led_by IS NULL) = (carries_until IS NULL) AND (led_by IS NULL) = (led_round IS NULL)",
+            name="led",
+        ),
         sa.ForeignKeyConstraint(
             ["clinic_id", "patient_id"],
             ["patient.clinic_id", "patient.id"],
