@@ -9,7 +9,7 @@ from recovery_service.reminders.work import Transaction, run
 # anything reached the patient.
 _CLOSE = """
 WITH over AS (
-    SELECT o.clinic_id, o.id, s.remind_via
+    SELECT o.clinic_id, o.id, o.due_at, s.remind_via, s.patient_id
       FROM occurrence o
       JOIN schedule s ON s.clinic_id = o.clinic_id AND s.id = o.lineage_id
      WHERE o.state IN ('due', 'snoozed') AND o.expires_at <= %(now)s
@@ -20,12 +20,12 @@ WITH over AS (
      LIMIT %(batch)s
        FOR UPDATE OF o SKIP LOCKED
 ), told AS (
-    SELECT over.clinic_id, over.id, over.remind_via, count(d.id) AS deliveries,
+    SELECT over.clinic_id, over.id, over.due_at, over.remind_via, over.patient_id, count(d.id) AS deliveries,
            coalesce(bool_or(d.state = 'sent'), false) AS sent,
            coalesce(bool_or(d.state = 'dropped' AND d.reason = 'paused'), false) AS paused
       FROM over
       LEFT JOIN delivery d ON d.clinic_id = over.clinic_id AND d.occurrence_id = over.id
-     GROUP BY over.clinic_id, over.id, over.remind_via
+     GROUP BY over.clinic_id, over.id, over.due_at, over.remind_via, over.patient_id
 )
 UPDATE occurrence o
    SET state = 'missed', closed_at = %(now)s,
@@ -33,7 +33,11 @@ UPDATE occurrence o
                      WHEN told.paused THEN 'paused'
                      WHEN told.deliveries > 0 THEN 'not_delivered'
                      WHEN told.remind_via = 'none' THEN 'not_reminded'
-                     WHEN told.remind_via = 'device' THEN 'left_to_device'
+                     WHEN told.remind_via = 'device' AND EXISTS (
+                          SELECT FROM device v
+                           WHERE v.clinic_id = told.clinic_id AND v.patient_id = told.patient_id
+                             AND v.scheduled_until > told.due_at)
+                     THEN 'left_to_device'
                      ELSE 'no_destination' END
   FROM told
  WHERE o.clinic_id = told.clinic_id AND o.id = told.id

@@ -29,6 +29,14 @@ def nobody(bench: Bench, patient: PatientAtHome) -> None:
     bench.change(patient.clinic_id, "UPDATE destination SET retired_at = now()")
 
 
+def promised(bench: Bench, patient: PatientAtHome) -> None:
+    bench.change(
+        patient.clinic_id,
+        "UPDATE device SET permission = 'granted', plan_revision = 0, scheduled_until = :until",
+        until=bench.clock() + timedelta(days=1),
+    )
+
+
 def nothing(_bench: Bench, _patient: PatientAtHome) -> None:
     """All goes well."""
 
@@ -39,7 +47,9 @@ CASES = [
     (paused, "push", "paused"),
     (nobody, "push", "no_destination"),
     (nothing, "none", "not_reminded"),
-    (nothing, "device", "left_to_device"),
+    (nothing, "device", "not_answered"),
+    (promised, "device", "left_to_device"),
+    (nobody, "device", "no_destination"),
 ]
 
 
