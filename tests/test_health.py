@@ -6,6 +6,7 @@ required; a stopped worker counted as present; /metrics open without a token.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.embedded_postgres import EmbeddedPostgres
 from recovery_service.models import WorkerHeartbeat
+from recovery_service.reminders.heartbeat import FLEET
 from tests.conftest import MONDAY, running_app, settings_for
 
 METRICS_TOKEN = "a token for the figures of the test suite only"
@@ -29,7 +31,12 @@ def own_app(postgres: EmbeddedPostgres, own_database: str) -> Iterator[Flask]:
         yield app
 
 
-def beat(app: Flask, *, ago: timedelta, stopped: bool = False) -> None:
+FIGURES: dict[str, Any] = {"schedule_lag_s": 1.5, "since_start": {"sent": 7}}
+
+
+def beat(
+    app: Flask, *, ago: timedelta, stopped: bool = False, figures: dict[str, Any] = FIGURES
+) -> None:
     with app.app_context(), transaction() as session:
         session.execute(delete(WorkerHeartbeat))
         session.add(
@@ -40,7 +47,7 @@ def beat(app: Flask, *, ago: timedelta, stopped: bool = False) -> None:
                 started_at=MONDAY - timedelta(hours=1),
                 beat_at=MONDAY - ago,
                 stopped_at=MONDAY if stopped else None,
-                figures={"schedule_lag_s": 1.5, "since_start": {"sent": 7}},
+                figures=figures,
             )
         )
 
@@ -63,6 +70,16 @@ def test_a_dead_worker_degrades_and_takes_no_check_ins_down(
     assert answer.get_json()["checks"]["worker"] == worker
     required = client.get("/readyz?require=worker")
     assert required.status_code == (200 if worker == "ok" else 503)
+
+
+def test_a_fleet_without_a_worker_is_no_worker(own_app: Flask) -> None:
+    """Planted: count every heartbeat; the fleet lives on and nobody notices what is due."""
+    beat(own_app, ago=timedelta(seconds=1), figures={"role": FLEET, "since_start": {"sent": 7}})
+    client = own_app.test_client()
+    assert client.get("/readyz").get_json()["checks"]["worker"] == "absent"
+    answer = client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+    assert 'what="sent"' in answer.text
+    assert "recovery_queue" not in answer.text
 
 
 def test_an_unknown_requirement_is_refused(client: FlaskClient) -> None:

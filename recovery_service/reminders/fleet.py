@@ -14,8 +14,8 @@ from uuid import UUID, uuid4
 
 from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.dispatch import Counts, Sender, claim, send_chunk
-from recovery_service.reminders.fence import Ticket
-from recovery_service.reminders.work import array, by_index, run
+from recovery_service.reminders.held import Ticket, keys
+from recovery_service.reminders.work import by_index, run
 
 # In order of the key, as edits and settling lock them. What is no longer under the token
 # was taken by another copy of the message, or claimed anew after its lease ran out.
@@ -45,8 +45,8 @@ class Chunk:
 
     def as_message(self) -> dict[str, Any]:
         """Return what the broker is given, JSON: the token and the keys."""
-        keys = [[str(each.clinic_id), each.id] for each in self.tickets]
-        return {"token": str(self.token), "deliveries": keys}
+        deliveries = [[str(each.clinic_id), each.id] for each in self.tickets]
+        return {"token": str(self.token), "deliveries": deliveries}
 
     @classmethod
     def parse(cls, message: Mapping[str, Any], *, channel: str) -> Self:
@@ -124,9 +124,7 @@ def take_over(sender: Sender, chunk: Chunk) -> list[Ticket]:
 
     Returns what was still under the token: all, some, or nothing.
     """
-    values = {
-        "clinics": array(str(each.clinic_id) for each in chunk.tickets),
-        "ids": array(str(each.id) for each in chunk.tickets),
+    values = keys(chunk.tickets) | {
         "token": chunk.token,
         "channel": chunk.channel,
         "owner": sender.worker_id,

@@ -21,6 +21,11 @@ class BrokerServer:
     def url(self) -> str:
         return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
 
+    @property
+    def pid(self) -> int | None:
+        process = self._server and self._server._process
+        return process.pid if process else None
+
     def start(self) -> None:
         self._server = ValkeyServer(port=self.port)
         self._server.start()
@@ -36,10 +41,15 @@ class BrokerServer:
     def waiting(self, channel: str = "webpush") -> list[bytes]:
         """Return the messages in a channel's queue, the one that is next last."""
         with redis.Redis.from_url(self.url) as client:
-            messages: list[bytes] = client.lrange(f"reminders.{channel}", 0, -1)  # type: ignore[assignment]
+            messages: list[bytes] = client.lrange(f"reminders.{channel}", 0, -1)
         return messages
 
     def put(self, messages: list[bytes], channel: str = "webpush") -> None:
         """Put messages into a channel's queue, behind what waits there."""
         with redis.Redis.from_url(self.url) as client:
             client.lpush(f"reminders.{channel}", *messages)
+
+    def close_connections(self) -> None:
+        """Close everybody's connection, as an idle one is closed on the way."""
+        with redis.Redis.from_url(self.url) as client:
+            client.client_kill_filter(_type="normal", skipme=True)

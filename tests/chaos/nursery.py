@@ -32,8 +32,8 @@ def answer(command: dict[str, Any]) -> int | None:
 
 
 def _fork(environ: dict[str, str], log: str | None, fleet: str | None) -> int:
-    if fleet is not None:
-        import recovery_service.cli.fleet  # here, so that later children have it already
+    if environ.get("RECOVERY_BROKER_URL"):
+        import recovery_service.cli.fleet  # slow, so here: the children have it already
     pid = os.fork()
     if pid:
         _children[pid] = None
