@@ -12,9 +12,10 @@ from recovery_service.auth import allow, current_actor, request_language, reques
 from recovery_service.database import transaction
 from recovery_service.domain.access import CARE
 from recovery_service.domain.local_time import local_date, start_of_day
+from recovery_service.extensions import parts
 from recovery_service.services import audit
 from recovery_service.services.agenda import agenda
-from recovery_service.services.delivery_log import SentDelivery, deliveries_of
+from recovery_service.services.delivery_log import Reader, SentDelivery, deliveries_of
 from recovery_service.services.scope import episode_in_scope, patient_in_scope
 
 blueprint = ApiBlueprint(
@@ -69,14 +70,17 @@ def occurrences(wanted: dict[str, Any], episode_id: UUID) -> dict[str, Any]:
 @blueprint.query(PageArguments)
 @blueprint.response(200, DeliveryPage)
 def deliveries(page: PageRequest, episode_id: UUID) -> Page[SentDelivery]:
-    """List what was sent and whether it reached a device, the latest due first."""
+    """List what was sent, why, and whether it reached a device, the latest due first.
+
+    How the patient handled it is not told: whether a notification was opened is theirs to know.
+    """
     actor, now = current_actor(), request_time()
     behind = _LATEST_FIRST.decode(page.cursor)
     with transaction() as session:
         episode = episode_in_scope(session, actor, episode_id)
-        rows = deliveries_of(
-            session, episode, limit=page.limit, behind=(behind[0], behind[1]) if behind else None
-        )
+        reader = Reader(parts().content, request_language(), parts().keys)
+        place = (behind[0], behind[1]) if behind else None
+        rows = deliveries_of(session, episode, reader, limit=page.limit, behind=place)
         audit.record(
             session, actor, "deliveries_read", "episode", episode_id,
             patient_id=episode.patient_id, now=now,

@@ -37,7 +37,11 @@ _PLACES = Keyset("notifications", datetime, str)
 @blueprint.query(PageArguments)
 @blueprint.response(200, page_schema(NotificationSchema))
 def index(page: PageRequest) -> Page[dict[str, Any]]:
-    """List what was sent to the inbox, newest first, in the patient's language."""
+    """List what was sent to the inbox, newest first, in the patient's language.
+
+    `why` says why a push came with it or why none did, and so answers who heard too little
+    or too much.
+    """
     clinic_id, patient_id = current_actor().clinic_id, current_patient_id()
     before = _place(clinic_id, page.cursor)
     with transaction() as session:
@@ -92,6 +96,7 @@ def _shown(row: InboxRow, clinic_id: UUID, language: str) -> dict[str, Any]:
         "kind": row.kind,
         "title": title,
         "line": line,
+        "why": row.why(parts().content, language),
         "sent_at": row.sent_at,
         "delivered_at": row.delivered_at,
         "opened_at": row.opened_at,

@@ -57,12 +57,15 @@ SELECT max(d.settled_at) AS at,
        jsonb_build_object('kind', s.kind, 'local_date', o.local_date,
                           'channels', jsonb_agg(jsonb_build_object(
                               'channel', t.channel, 'state', d.state, 'reason', d.reason,
-                              'delivered_at', d.delivered_at) ORDER BY t.channel, d.id))
+                              'delivered_at', least(d.delivered_at, lead.delivered_at))
+                              ORDER BY t.channel, d.id))
        AS details
   FROM schedule s
   JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
   JOIN delivery d ON d.clinic_id = o.clinic_id AND d.occurrence_id = o.id
   JOIN destination t ON t.clinic_id = d.clinic_id AND t.id = d.destination_id
+  LEFT JOIN delivery lead ON d.state = 'sent' AND lead.clinic_id = d.clinic_id
+                         AND lead.id = d.lead_id
  WHERE s.clinic_id = %(clinic_id)s AND s.patient_id = %(patient_id)s
    AND s.episode_id = %(episode_id)s AND d.settled_at IS NOT NULL
  GROUP BY s.id, s.kind, o.occ_key, o.local_date, d.round""",

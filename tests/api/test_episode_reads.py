@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
+from recovery_service.domain import notification_ids
 from recovery_service.extensions import parts
 from recovery_service.models import AuditEvent, CheckIn, Delivery
 from tests.calls import Caller, at
@@ -173,7 +174,9 @@ def test_deliveries_tell_whether_one_reached_a_device(
     assert {each["channel"] for each in shown} == {"inbox", "webpush"}
     [reached] = [each for each in shown if each["state"] == "sent"]
     assert at(reached["sent_at"]) == at(reached["delivered_at"]) == MONDAY
-    assert reached["opened_at"] is None
+    assert "opened_at" not in reached
+    assert (reached["cause"], reached["carried_by"], reached["wake_at"]) == ("due", None, None)
+    assert reached["why"] == "It was due."
     dues = [at(each["due_at"]) for each in shown]
     assert dues == sorted(dues, reverse=True)
     assert "key" not in reached
@@ -183,3 +186,48 @@ def test_deliveries_tell_whether_one_reached_a_device(
         pages += page["items"]
         cursor = page["next_cursor"]
     assert pages == shown
+
+
+def test_what_another_notification_carried_arrived_with_that_one(
+    staff: Caller, patient: PatientAtHome, item: Item
+) -> None:
+    """Planted: `delivered_at` of its own row; `carried_by` of what leads itself."""
+    lead, carried = item.deliveries()[:2]
+    values = {"state": "sent", "settled_at": MONDAY, "lead_id": lead.id}
+    with transaction(patient.clinic_id) as session:
+        change = update(Delivery).values(**values)
+        session.execute(
+            change.where(Delivery.id == lead.id).values(delivered_at=MONDAY, opened_at=MONDAY)
+        )
+        session.execute(change.where(Delivery.id == carried.id).values(reason="bundled"))
+    shown = staff("GET", f"/episodes/{patient.episode_id}/deliveries").json["items"]
+    by_reason = {each["reason"]: each for each in shown if each["state"] == "sent"}
+    public = notification_ids.encode(parts().keys, patient.clinic_id, lead.id)
+    assert (by_reason[None]["carried_by"], by_reason["bundled"]["carried_by"]) == (None, public)
+    assert at(by_reason["bundled"]["delivered_at"]) == MONDAY
+    assert by_reason["bundled"]["why"].startswith("It came together with others")
+
+
+def test_staff_read_why_a_reminder_waits_or_did_not_come(
+    staff: Caller, patient: PatientAtHome, item: Item
+) -> None:
+    """Planted: `wake_at` of what has ended; the sentence of one reason for all."""
+    waiting, dropped, tried = item.deliveries()[:3]
+    with transaction(patient.clinic_id) as session:
+        for delivery, values in (
+            (waiting, {"reason": "quiet_hours", "wake_at": MONDAY + timedelta(hours=9)}),
+            (dropped, {"state": "dropped", "reason": "over_budget", "settled_at": MONDAY}),
+            (tried, {"reason": "throttled", "attempts": 1}),
+        ):
+            chosen = update(Delivery).where(Delivery.id == delivery.id)
+            session.execute(chosen.values(**values))
+    path = f"/episodes/{patient.episode_id}/deliveries"
+    found = {each["reason"]: each for each in staff("GET", path).json["items"]}
+    assert at(found["quiet_hours"]["wake_at"]) == MONDAY + timedelta(hours=9)
+    assert found["over_budget"]["wake_at"] is None
+    whys = {reason: each["why"] for reason, each in found.items()}
+    assert whys["quiet_hours"] == "It waits until quiet hours are over."
+    assert whys["over_budget"] == "The day had enough reminders; what matters more came first."
+    assert whys["throttled"] == "The provider asked to slow down. It is tried again."
+    turkish = staff("GET", path, headers={"Accept-Language": "tr"}).json["items"]
+    assert "Sağlayıcı yavaşlamamızı istedi. Yeniden denenecek." in {each["why"] for each in turkish}

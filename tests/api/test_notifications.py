@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from recovery_service.api.notifications import _PLACES
 from recovery_service.clock import ManualClock
@@ -196,3 +196,60 @@ def test_bad_input_is_named(app: Flask, phone: Phone, item: Item, body: Any, poi
     wanted = send(app, item, "inbox", at=MONDAY)[0]
     refused = phone.call("POST", f"/me/notifications/{wanted}/receipt", body)
     assert (refused.status_code, pointers(refused)) == (422, {pointer})
+
+
+def settle(app: Flask, item: Item, channel: str, **values: Any) -> None:
+    """Settle the deliveries of a channel with these values."""
+    with app.app_context(), transaction(item.clinic_id) as session:
+        chosen = update(Delivery).where(Delivery.channel == channel)
+        session.execute(chosen.values(settled_at=MONDAY, **values))
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "why"),
+    [
+        ("sent", None, "It was due."),
+        ("dropped", "over_budget", "The day had enough reminders; what matters more came first."),
+        ("dead", "gone", "The app or browser no longer takes notifications. It was not sent."),
+    ],
+)
+def test_the_inbox_says_why_a_push_came_or_did_not(
+    app: Flask, phone: Phone, item: Item, state: str, reason: str | None, why: str
+) -> None:
+    """Planted: the inbox's own delivery taken for the push (always "It was due.")."""
+    send(app, item, "inbox", at=MONDAY)
+    settle(app, item, "webpush", state=state, reason=reason)
+    assert {each["why"] for each in phone.get("/me/notifications").get_json()["items"]} == {why}
+
+
+def test_the_inbox_says_that_nothing_but_the_inbox_takes_reminders(
+    app: Flask, phone: Phone, item: Item
+) -> None:
+    send(app, item, "inbox", at=MONDAY)
+    with app.app_context(), transaction(item.clinic_id) as session:
+        session.execute(delete(Delivery).where(Delivery.channel == "webpush"))
+    (why,) = {each["why"] for each in phone.get("/me/notifications").get_json()["items"]}
+    assert why == "It is in the inbox only: no device or address takes this kind."
+
+
+def test_what_another_carried_has_arrived_with_that_one(
+    app: Flask, phone: Phone, item: Item
+) -> None:
+    """Planted: the row's own instants only."""
+    ids = send(app, item, "webpush", at=MONDAY)
+    lead, carried = item_deliveries(app, item, "webpush")[:2]
+    with app.app_context(), transaction(item.clinic_id) as session:
+        both = update(Delivery).where(Delivery.id.in_([lead, carried]))
+        session.execute(both.values(lead_id=lead))
+    first = receipt(phone, ids[0], "opened", MONDAY + timedelta(minutes=1)).get_json()
+    later = receipt(phone, ids[1], "delivered", MONDAY + timedelta(minutes=9)).get_json()
+    assert (later["delivered_at"], later["opened_at"]) == (
+        first["delivered_at"],
+        first["opened_at"],
+    )
+
+
+def item_deliveries(app: Flask, item: Item, channel: str) -> list[int]:
+    with app.app_context(), transaction(item.clinic_id) as session:
+        chosen = select(Delivery.id).where(Delivery.channel == channel).order_by(Delivery.id)
+        return list(session.scalars(chosen))

@@ -15,17 +15,47 @@ class DeliverySchema(ResponseSchema):
     state = fields.String(
         required=True, metadata={"enum": ["ready", "leased", "sent", "dropped", "dead"]}
     )
+    cause = fields.String(
+        required=True,
+        metadata={
+            "enum": ["due", "late", "takeover", "snooze", "nudge", "failover"],
+            "description": "Why it was written",
+        },
+    )
     reason = fields.String(
-        required=True, allow_none=True, metadata={"description": "Why it was not sent"}
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "A code: why it ended as it did, or what it waits for",
+            "example": "over_budget",
+        },
+    )
+    why = fields.String(
+        required=True,
+        metadata={
+            "description": "Cause and reason as a sentence, in the reader's language",
+            "example": "The day had enough reminders; what matters more came first.",
+        },
     )
     round = fields.Integer(required=True, metadata={"description": "A snooze opens the next"})
     attempts = fields.Integer(required=True)
     due_at = Instant(required=True)
-    sent_at = Instant(required=True, allow_none=True)
-    delivered_at = Instant(
-        required=True, allow_none=True, metadata={"description": "When it reached a device"}
+    wake_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Until when it waits; null when it does not"},
     )
-    opened_at = Instant(required=True, allow_none=True)
+    sent_at = Instant(required=True, allow_none=True)
+    carried_by = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The notification that spoke for this one, of the same moment"},
+    )
+    delivered_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "When it, or what carried it, reached a device"},
+    )
 
 
 DeliveryPage = page_schema(DeliverySchema)

@@ -16,6 +16,13 @@ class NotificationSchema(ResponseSchema):
     kind = fields.String(required=True)
     title = fields.String(required=True)
     line = fields.String(required=True)
+    why = fields.String(
+        required=True,
+        metadata={
+            "description": "Why a push came with it, or why none did",
+            "example": "It waited until quiet hours were over.",
+        },
+    )
     sent_at = Instant(required=True)
     delivered_at = Instant(required=True, allow_none=True)
     opened_at = Instant(required=True, allow_none=True)
