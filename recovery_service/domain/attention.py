@@ -24,6 +24,11 @@ PAIN_HIGH = 7
 SILENT_AFTER = 2
 ADHERENCE_LOW, ADHERENCE_LEAST = 0.5, 4
 
+_VISITS = {
+    "appointment_change_requested": 45,
+    "appointment_outcome_unknown": 30,
+    "appointment_booked_elsewhere": 22,
+}
 _PAIN_ITEMS = {LUMBAR: ("nrs_back", "nrs_leg"), CERVICAL: ("nrs_neck", "nrs_arm")}
 _MAIN_PAIN = {
     "lumbar_microdiscectomy": "nrs_leg",
@@ -56,11 +61,24 @@ class FollowUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """An appointment that asks for somebody: `code` is the reason, `on` a local date.
+
+    It is the date of the appointment or, where that is not known, of the patient's word.
+    """
+
+    code: str
+    title: Mapping[str, str]
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What is known of one patient on one local day (`today`).
 
     `expected_missed` counts the check-ins that were expected since the last one and did
-    not come. `done` of `due` are the exercises of 7 days. `warnings` are safety items of
+    not come; `calls` are the dates of those for which somebody without a smartphone is to be
+    called, from the day itself on. `done` of `due` are the exercises of 7 days. `warnings` are safety items of
     the latest check-in with their answers, of this week only.
     """
 
@@ -74,11 +92,13 @@ class Situation:
     reachable: bool
     last_check_in: date | None = None
     expected_missed: int = 0
+    calls: Sequence[date] = ()
     pain: Sequence[PainTrend] = ()
     warnings: Sequence[tuple[str, Any]] = ()
     done: int = 0
     due: int = 0
     follow_ups: Sequence[FollowUp] = ()
+    visits: Sequence[Visit] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +156,7 @@ def reasons_for_attention(situation: Situation) -> tuple[Reason, ...]:
         *_contact(situation),
         *_exercise(situation),
         *_follow_ups(situation),
+        *_visits(situation),
     ]
     return tuple(sorted(found, key=lambda reason: (-reason.urgency, reason.code)))
 
@@ -198,13 +219,17 @@ def _contact(situation: Situation) -> Iterable[Reason]:
         return
     if app and not situation.reachable:
         yield Reason(code="not_reaching", urgency=45)
-    if situation.expected_missed >= SILENT_AFTER and situation.contact_mode != "none":
+    if app and situation.expected_missed >= SILENT_AFTER:
         last = situation.last_check_in or situation.discharge_date
         yield Reason(
-            code="silent" if app else "call_due",
+            code="silent",
             urgency=50 + min(situation.expected_missed, 8),
             facts={"days": (situation.today - last).days, "missed": situation.expected_missed},
         )
+    if situation.calls:
+        count = len(situation.calls)
+        facts = {"since": situation.calls[0], "missed": count}
+        yield Reason(code="call_due", urgency=50 + min(count, 8), facts=facts)
 
 
 def _exercise(situation: Situation) -> Iterable[Reason]:
@@ -227,6 +252,17 @@ def _follow_ups(situation: Situation) -> Iterable[Reason]:
         yield _to_book("follow_up_overdue", 42, late[-1], more=len(late) - 1)
     if open_now:
         yield _to_book("follow_up_to_book", 25, open_now[0], more=len(open_now) - 1)
+
+
+def _visits(situation: Situation) -> Iterable[Reason]:
+    """Say in one line each what was asked for and what is not known; also during a hold."""
+    for code, urgency in _VISITS.items():
+        ordered = sorted(
+            (visit for visit in situation.visits if visit.code == code), key=lambda each: each.on
+        )
+        if ordered:
+            facts = {"title": ordered[0].title, "on": ordered[0].on, "more": len(ordered) - 1}
+            yield Reason(code=code, urgency=urgency, facts=facts)
 
 
 def _to_book(code: str, urgency: int, wanted: FollowUp, *, more: int) -> Reason:

@@ -1,6 +1,6 @@
 """The caseload: a clinic's patients by need, with the reasons in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from recovery_service.domain.attention import (
     PainTrend,
     Reason,
     Situation,
+    Visit,
     is_warning_sign,
     need,
     needs_a_look,
@@ -30,6 +31,7 @@ from recovery_service.domain.local_time import local_date, zone
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.services import audit
+from recovery_service.services.call_tasks import UNANSWERED, Expecting, check_ins_due
 from recovery_service.services.caseload_rows import CaseloadRow, statement
 
 Sort = Literal["attention", "name", "newest"]
@@ -43,11 +45,6 @@ STATES: Mapping[str, tuple[str, ...]] = {
 }
 
 EXERCISE = [name for name, kind in REMINDER_KINDS.items() if kind.counts == "exercise"]
-#: A check-in that did not come is silence however its reminder fared, unless the plan was
-#: paused or the service itself had stood still: the reasons that the sweep gives.
-UNANSWERED = [
-    "not_answered", "not_reminded", "left_to_device", "not_delivered", "no_destination",
-]  # fmt: skip
 
 _SILENCE_REACH = timedelta(days=21)
 _DAY = timedelta(days=1)
@@ -118,12 +115,15 @@ def caseload(
 ) -> list[CaseloadEntry]:
     """Return up to `limit + 1` entries in the order asked for, by one statement.
 
+    Where somebody has no smartphone a second one says whom to call.
     A ranking looks at all patients of the status; the other orders at one page.
     """
-    rows = session.connection().exec_driver_sql(
+    found = session.connection().exec_driver_sql(
         statement(wish.sort, with_ended="ended" in STATES[wish.status]), _values(clinic_id, wish)
     )
-    entries = [_entry(CaseloadRow._make(row), catalogue, wish.as_of) for row in rows]
+    rows = [CaseloadRow._make(row) for row in found]
+    calls = check_ins_due(session, clinic_id, list(_to_be_called(rows, wish.as_of)))
+    entries = [_entry(row, catalogue, wish.as_of, calls.get(row.episode_id, ())) for row in rows]
     if wish.sort != "attention":
         return entries
     entries.sort(key=_place)
@@ -132,6 +132,15 @@ def caseload(
         behind = ranking_key(score, name, patient_id)
         entries = [entry for entry in entries if _place(entry) > behind]
     return entries[: wish.limit + 1]
+
+
+def _to_be_called(rows: Iterable[CaseloadRow], now: datetime) -> Iterator[Expecting]:
+    """Yield the patients whom the clinic calls, each up to today on their own calendar."""
+    for row in rows:
+        if row.contact_mode == "phone" and row.state == "open":
+            answered = row.last_date or row.discharge_date - _DAY
+            today, pause = local_date(row.time_zone, now), row.preferences.get("pause")
+            yield Expecting(row.id, row.episode_id, answered, today, pause)
 
 
 def _place(entry: CaseloadEntry) -> tuple[int, str, str]:
@@ -172,7 +181,9 @@ def _pattern(search: str) -> str:
     return f"%{search}%"
 
 
-def _entry(row: CaseloadRow, catalogue: Catalogue, now: datetime) -> CaseloadEntry:
+def _entry(
+    row: CaseloadRow, catalogue: Catalogue, now: datetime, calls: Sequence[date]
+) -> CaseloadEntry:
     today = local_date(row.time_zone, now)
     items = pain_items(row.procedure)
     series = {item: _pain_days(row, item) for item in items}
@@ -190,11 +201,13 @@ def _entry(row: CaseloadRow, catalogue: Catalogue, now: datetime) -> CaseloadEnt
         reachable=row.reachable,
         last_check_in=row.last_date,
         expected_missed=len(row.unanswered or ()),
+        calls=calls,
         pain=trends,
         warnings=_warnings(row, catalogue, today),
         done=exercise.done,
         due=exercise.due,
         follow_ups=follow_ups,
+        visits=[_visit(each, row.time_zone) for each in row.visits or ()],
     )
     return CaseloadEntry(
         id=row.id,
@@ -263,6 +276,11 @@ def _follow_up(row: Sequence[Any]) -> FollowUp:
         window_from=_day(window_from),
         window_to=_day(window_to),
     )
+
+
+def _visit(row: Sequence[Any], time_zone: str) -> Visit:
+    code, title, at = row
+    return Visit(code=code, title=title, on=local_date(time_zone, datetime.fromisoformat(at)))
 
 
 def _booked(row: CaseloadRow) -> Booked | None:

@@ -41,7 +41,7 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
        c.procedure, c.state, c.surgery_date, c.discharge_date, plan.published, plan.draft,
        reach.enrolled, reach.reachable, last.local_date, last.received_at, last.answers,
        pain.days, silence.days,
-       exercise.days, booked.starts_at, booked.title, to_book.rows
+       exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows
   FROM chosen c
  CROSS JOIN LATERAL (
        SELECT coalesce(bool_or(v.state = 'live'), false) AS published,
@@ -103,7 +103,20 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
          FROM appointment a
         WHERE a.clinic_id = c.clinic_id AND a.patient_id = c.id AND a.starts_at IS NULL
           AND a.state = 'to_book' AND a.episode_id = c.episode_id
+          AND a.response IS NULL
           AND a.window_from <= %(today)s::date + 1) to_book
+ CROSS JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_build_array(
+                  CASE WHEN a.state = 'to_book' THEN 'appointment_booked_elsewhere'
+                       WHEN a.starts_at > %(now)s THEN 'appointment_change_requested'
+                       ELSE 'appointment_outcome_unknown' END,
+                  a.title, coalesce(a.starts_at, a.responded_at))) AS rows
+         FROM appointment a
+        WHERE a.clinic_id = c.clinic_id AND a.patient_id = c.id AND a.episode_id = c.episode_id
+          AND (a.state = 'to_book' AND a.response = 'booked_elsewhere'
+               OR a.state = 'booked' AND a.starts_at > %(now)s AND a.response = 'request_change'
+               OR a.state = 'booked'
+                  AND a.starts_at + a.minutes * interval '1 minute' <= %(now)s)) visits
  {final}
 """
 
@@ -151,6 +164,7 @@ class CaseloadRow(NamedTuple):
     booked_at: datetime | None
     booked_title: Mapping[str, str] | None
     to_book: list[Any] | None
+    visits: list[Any] | None
 
 
 def statement(sort: str, *, with_ended: bool) -> str:

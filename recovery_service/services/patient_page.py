@@ -14,7 +14,6 @@ from recovery_service.domain.content import Content
 from recovery_service.domain.local_time import local_date
 from recovery_service.errors import NoSuchObject
 from recovery_service.models import (
-    Appointment,
     CheckIn,
     Device,
     EnrolmentCode,
@@ -25,6 +24,7 @@ from recovery_service.models import (
 )
 from recovery_service.services import audit, plans
 from recovery_service.services.agenda import AgendaEntry, due_today
+from recovery_service.services.appointment_views import AppointmentView, appointments_of
 from recovery_service.services.check_in_reads import check_ins_of
 from recovery_service.services.episode_views import EpisodeView
 from recovery_service.services.exercise_weeks import ExerciseWeek, exercise_weeks
@@ -89,7 +89,7 @@ class PatientPage:
     weeks: Sequence[ExerciseWeek]
     check_ins: Sequence[CheckIn]
     sent: Sequence[Sent]
-    appointments: Sequence[Appointment]
+    appointments: Sequence[AppointmentView]
     today: Sequence[AgendaEntry]
     phone_enrolled: bool
     code_waiting: datetime | None
@@ -143,7 +143,7 @@ def read_patient_page(
             session, patient.clinic_id, limit=LAST_CHECK_INS, episode_id=episode.id
         )[:LAST_CHECK_INS],
         sent=_sent(session, patient, now=now),
-        appointments=_appointments(session, episode),
+        appointments=appointments_of(session, patient.clinic_id, episode_id=episode.id, now=now),
         today=due_today(
             session,
             patient.clinic_id,
@@ -204,14 +204,6 @@ def _sent(session: Session, patient: Patient, *, now: datetime) -> list[Sent]:
     names = ("title", "kind", "channel", "state", "reason", "round", "at", "delivered_at",
              "opened_at")  # fmt: skip
     return [Sent(**dict(zip(names, row, strict=True))) for row in rows]
-
-
-def _appointments(session: Session, episode: Episode) -> Sequence[Appointment]:
-    return session.scalars(
-        select(Appointment)
-        .where(Appointment.clinic_id == episode.clinic_id, Appointment.episode_id == episode.id)
-        .order_by(Appointment.starts_at.nulls_last(), Appointment.window_from, Appointment.id)
-    ).all()
 
 
 def _enrolled(session: Session, patient: Patient) -> bool:

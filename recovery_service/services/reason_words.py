@@ -57,6 +57,7 @@ _VARIANTS: Mapping[str, Callable[[Facts], str]] = {
     "awaiting_clinician": lambda facts: ".draft" if facts["draft"] else ".none",
     "follow_up_overdue": lambda facts: ".several" if facts["more"] else ".one",
     "follow_up_to_book": lambda facts: ".several" if facts["more"] else ".one",
+    "appointment_outcome_unknown": lambda facts: ".several" if facts["more"] else ".one",
 }
 
 
@@ -86,4 +87,5 @@ _WORDS: Mapping[str, Callable[[Content, Reason, Any, str], str]] = {
     "title": _title,
     "since": _day,
     "until": _day,
+    "on": _day,
 }

@@ -12,6 +12,7 @@ from recovery_service.domain.attention import (
     PainTrend,
     Reason,
     Situation,
+    Visit,
     need,
     needs_a_look,
     pain_items,
@@ -37,6 +38,12 @@ WELL = Situation(
 
 def _leg(now: float | None, before: float | None) -> dict[str, Any]:
     return {"pain": [PainTrend(item="nrs_leg", now=now, before=before)]}
+
+
+def _visit(what: str, *days: int) -> dict[str, Any]:
+    code = f"appointment_{what}"
+    on = [TODAY + timedelta(days=day) for day in days]
+    return {"visits": [Visit(code=code, title={"en": "Visit"}, on=day) for day in on]}
 
 
 def _window(first: int, last: int) -> FollowUp:
@@ -65,7 +72,8 @@ def _window(first: int, last: int) -> FollowUp:
         ({"draft": True}, ["draft_pending"]),
         ({"expected_missed": 1}, []),
         ({"expected_missed": 2}, ["silent"]),
-        ({"expected_missed": 2, "contact_mode": "phone"}, ["call_due"]),
+        ({"calls": [TODAY], "contact_mode": "phone"}, ["call_due"]),
+        ({"expected_missed": 2, "contact_mode": "phone"}, []),
         ({"expected_missed": 2, "contact_mode": "none"}, []),
         ({"reachable": False}, ["not_reaching"]),
         ({"reachable": False, "contact_mode": "phone"}, []),
@@ -80,6 +88,13 @@ def _window(first: int, last: int) -> FollowUp:
         ({"follow_ups": [_window(-9, 0)]}, ["follow_up_to_book"]),
         ({"follow_ups": [_window(0, 9)]}, ["follow_up_to_book"]),
         ({"follow_ups": [_window(1, 9)]}, []),
+        (_visit("change_requested", 3), ["appointment_change_requested"]),
+        (_visit("outcome_unknown", -1), ["appointment_outcome_unknown"]),
+        (_visit("booked_elsewhere", 0), ["appointment_booked_elsewhere"]),
+        (
+            {"episode_state": "on_hold", **_visit("outcome_unknown", -1)},
+            ["appointment_outcome_unknown", "on_hold"],
+        ),
         ({"episode_state": "on_hold"}, ["on_hold"]),
         ({"episode_state": "on_hold", "expected_missed": 5, "due": 9}, ["on_hold"]),
         ({"episode_state": "on_hold", **_leg(6, 3)}, ["pain_rising", "on_hold"]),
@@ -110,6 +125,11 @@ def test_follow_ups_speak_in_one_line_each() -> None:
     assert (open_now.facts["until"], open_now.facts["more"]) == (date(2026, 3, 6), 1)
 
 
+def test_visits_without_an_outcome_are_one_line_the_oldest_first() -> None:
+    (reason,) = reasons_for_attention(replace(WELL, **_visit("outcome_unknown", -2, -9)))
+    assert reason.facts == {"title": {"en": "Visit"}, "on": TODAY - timedelta(days=9), "more": 1}
+
+
 def test_a_warning_sign_stands_before_everything_else() -> None:
     situation = replace(
         WELL, **_leg(10, 2), warnings=[("chest", "chest_pain")], expected_missed=9, published=False
@@ -130,7 +150,9 @@ LADDER: list[dict[str, Any]] = [
     {"follow_ups": [_window(-9, -1)]},
     {"enrolled": False},
     {"done": 0, "due": 9},
+    _visit("outcome_unknown", -1),
     {"follow_ups": [_window(0, 9)]},
+    _visit("booked_elsewhere", 0),
     {"draft": True},
     {"episode_state": "on_hold"},
     {},

@@ -55,6 +55,7 @@ def happened(item: Item, back: int, state: str, reason: str | None = None, slot:
 def appointment(
     session: Any, patient: PatientAtHome, clinic: ClinicWithStaff, clock: ManualClock,
     state: str, starts_at: datetime | None, window: tuple[int, int] | None = None,
+    response: str | None = None,
 ) -> None:  # fmt: skip
     """Store an appointment; `window` is in days from today."""
     first, last = (TODAY + timedelta(days=each) for each in window or (0, 0))
@@ -64,5 +65,6 @@ def appointment(
             episode_id=patient.episode_id, kind="visit", state=state, title={"en": "Visit"},
             starts_at=starts_at, minutes=30, window_from=window and first,
             window_to=window and last, created_at=clock(), updated_at=clock(),
+            response=response, responded_at=response and clock(),
         )
     )  # fmt: skip

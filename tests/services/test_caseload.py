@@ -18,6 +18,7 @@ from recovery_service.models import (
     PlanRevision,
 )
 from recovery_service.services.caseload import CaseloadEntry, Wish, caseload
+from recovery_service.services.reason_words import reason_in_words
 from tests.factories import ClinicWithStaff
 from tests.plan_rows import plan_item
 from tests.services.histories import TODAY, appointment, happened, settled, tell
@@ -172,6 +173,33 @@ def test_appointments_are_the_next_that_stands_and_those_to_book(
     assert entry.booked.starts_at == clock() + timedelta(days=2)
     assert _codes(entry) == ["follow_up_to_book"]
     assert len(entry.follow_ups) == 1
+
+
+def test_what_patients_say_of_appointments_and_what_nobody_says_is_seen(
+    clinic: ClinicWithStaff, clock: ManualClock
+) -> None:
+    patient = settled(clinic, clock)
+    later, before = clock() + timedelta(days=2), clock() - timedelta(minutes=30)
+    with transaction(clinic.id) as session:
+        for state, starts_at, response in (
+            ("booked", later, "request_change"), ("booked", later, "confirm"),
+            ("booked", before, "request_change"),  # 30 minutes long: over now
+            ("booked", clock() - timedelta(minutes=29), None),  # not over
+            ("attended", before, None), ("cancelled", later, "request_change"),
+        ):  # fmt: skip
+            appointment(session, patient, clinic, clock, state, starts_at, response=response)
+        appointment(
+            session, patient, clinic, clock, "to_book", None, (-2, 3), response="booked_elsewhere"
+        )
+    reasons = _only(clinic, clock).reasons
+    assert [(each.code, each.facts["on"], each.facts["more"]) for each in reasons] == [
+        ("appointment_change_requested", later.date(), 0),
+        ("appointment_outcome_unknown", TODAY, 0),
+        ("appointment_booked_elsewhere", TODAY, 0),
+    ]
+    content = parts().content
+    for language in ("en", "tr"):
+        assert all("Visit" in reason_in_words(content, each, language) for each in reasons)
 
 
 def test_the_day_is_the_patients_own(clinic: ClinicWithStaff, clock: ManualClock) -> None:
