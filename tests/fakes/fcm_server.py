@@ -49,7 +49,8 @@ class FcmServer(H2Server):
     """Takes messages in `messages`; `refuse` answers all of them with an error code.
 
     `refuse_token` does so for one token. Access tokens live `token_life` seconds; `revoke`
-    ends them all at once. `proofs` counts how often one was asked for.
+    ends them all at once; with `accepts` off none is ever good. `proofs` counts how often one
+    was asked for.
     """
 
     def __init__(self, certificate: Path) -> None:
@@ -58,6 +59,7 @@ class FcmServer(H2Server):
         self.proofs = 0
         self.token_life = 3599.0
         self.token_status = 200
+        self.accepts = True
         self._live: dict[str, float] = {}
         self._refusal: Reply | None = None
         self._refused_tokens: dict[str, Reply] = {}
@@ -81,7 +83,8 @@ class FcmServer(H2Server):
         if request.path != f"/v1/projects/{PROJECT}/messages:send":
             return Reply(404, {"error": {"code": 404, "status": "NOT_FOUND"}})
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme != "Bearer" or self._live.get(token, 0) <= time.monotonic():
+        known = self.accepts and self._live.get(token, 0) > time.monotonic()
+        if scheme != "Bearer" or not known:
             told = "Request had invalid authentication credentials."
             return Reply(401, _error_body(401, "UNAUTHENTICATED", told, []))
         return self._take(json.loads(request.body)["message"])

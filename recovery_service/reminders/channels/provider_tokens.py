@@ -56,7 +56,9 @@ class AccessToken:
         self._seconds = seconds
         self._clock = clock
         self._value = ""
-        self._renew_at = self._ends_at = self._calm_until = 0.0
+        self._renew_at = self._ends_at = 0.0
+        self._rest_until = 0.0  # after a renewal that failed
+        self._calm_until = 0.0  # after one that was because of a refusal
         self._failure: NoAnswer | None = None
         self._renewal: asyncio.Task[None] | None = None
 
@@ -70,10 +72,12 @@ class AccessToken:
 
     def refused(self, value: str) -> bool:
         """Take note that a token is not accepted; tell whether another one can be tried."""
-        if value != self._value:
-            return True  # somebody has renewed it meanwhile
-        if time.monotonic() < self._calm_until:
+        if value != self._value or not self._ends_at:
+            return True  # it has been renewed meanwhile, or is about to be
+        now = time.monotonic()
+        if now < self._calm_until:
             return False
+        self._calm_until = now + _CALM_SECONDS
         self._renew_at = self._ends_at = 0.0
         return True
 
@@ -81,7 +85,7 @@ class AccessToken:
         """Wait for the renewal under way, or begin one; who gives up does not end it."""
         ours = asyncio.get_running_loop()
         if self._renewal is None or self._renewal.done() or self._renewal.get_loop() is not ours:
-            if time.monotonic() < self._calm_until:
+            if time.monotonic() < self._rest_until:
                 return
             self._renewal = ours.create_task(self._renew())
         await asyncio.shield(self._renewal)
@@ -91,15 +95,18 @@ class AccessToken:
             async with asyncio.timeout(self._seconds):
                 value, life = await self._ask()
         except NoAnswer as none:
-            self._failure = none
+            self._fail(none)
         except TimeoutError:
-            self._failure = NoAnswer("timeout")
+            self._fail(NoAnswer("timeout"))
         else:
             now = time.monotonic()
             self._value, self._failure = value, None
             self._ends_at = now + life
             self._renew_at = self._ends_at - min(_MARGIN_SECONDS, life / 5)
-        self._calm_until = time.monotonic() + _CALM_SECONDS
+
+    def _fail(self, failure: NoAnswer) -> None:
+        self._failure = failure
+        self._rest_until = time.monotonic() + _CALM_SECONDS
 
     async def _ask(self) -> tuple[str, float]:
         body = urlencode({"grant_type": GRANT, "assertion": self._assertion()}).encode()
@@ -110,7 +117,7 @@ class AccessToken:
             raise NoAnswer("provider_refused" if ours else "provider_error")
         told = json_object(answer.body)
         value, life = told.get("access_token"), told.get("expires_in")
-        if not isinstance(value, str) or not value or not isinstance(life, (int, float)):
+        if not isinstance(value, str) or not isinstance(life, (int, float)) or life <= 0:
             raise NoAnswer("provider_error")
         return value, float(life)
 
