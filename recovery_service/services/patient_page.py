@@ -39,9 +39,9 @@ LAST_SENT = 20
 _SENT_DAYS = timedelta(days=7)
 
 # What was sent for the occurrences of a week, newest first; titles come from the newest
-# revision that knows the item.
+# revision that knows the item, or from the appointment.
 _SENT = """
-SELECT i.title, s.kind, t.channel, d.state, d.reason, d.round,
+SELECT coalesce(i.title, a.title), s.kind, t.channel, d.state, d.reason, d.round,
        coalesce(d.settled_at, d.wake_at), d.delivered_at, d.opened_at
   FROM schedule s
   JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
@@ -49,11 +49,12 @@ SELECT i.title, s.kind, t.channel, d.state, d.reason, d.round,
                    AND o.local_date >= %(from_date)s
   JOIN delivery d ON d.clinic_id = o.clinic_id AND d.occurrence_id = o.id
   JOIN destination t ON t.clinic_id = d.clinic_id AND t.id = d.destination_id
- CROSS JOIN LATERAL (
+  LEFT JOIN LATERAL (
        SELECT i.title FROM plan_item i
          JOIN plan_revision v ON v.clinic_id = i.clinic_id AND v.id = i.revision_id
         WHERE i.clinic_id = s.clinic_id AND i.lineage_id = s.id AND v.state <> 'draft'
-        ORDER BY v.number DESC LIMIT 1) i
+        ORDER BY v.number DESC LIMIT 1) i ON true
+  LEFT JOIN appointment a ON a.clinic_id = s.clinic_id AND a.id = s.id
  WHERE s.clinic_id = %(clinic_id)s AND s.patient_id = %(patient_id)s AND t.channel <> 'inbox'
  ORDER BY 7 DESC
  LIMIT %(limit)s
