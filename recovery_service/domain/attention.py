@@ -78,8 +78,8 @@ class Situation:
 
     `expected_missed` counts the check-ins that were expected since the last one and did
     not come; `calls` are the dates of those for which somebody without a smartphone is to be
-    called, from the day itself on. `done` of `due` are the exercises of 7 days. `warnings` are safety items of
-    the latest check-in with their answers, of this week only.
+    called, from the day itself on. `done` of `due` are the exercises of 7 days. `warnings`
+    are safety items of the latest check-in with their answers, of this week only.
     """
 
     today: date

@@ -41,7 +41,7 @@ EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"\w+ /me(/|$)", {"patient"}),
     (r"DELETE /tokens/current", STAFF | {"patient"}),
     (r"POST /episodes/<>/(hold|release|end|plan/publish)", CLINICIANS),
-    (r"\w+ /(patients|episodes|appointments)(/|$)", CARE),
+    (r"\w+ /(patients|episodes|appointments|call-tasks)(/|$)", CARE),
     (r"GET /(clinic|sites|staff|plan-templates)(/|$)", STAFF),
     (r"POST /plan-templates", CLINICIANS),
     (r"\w+ /(clinic|sites|staff|audit-events)(/|$)", {"admin"}),
