@@ -19,6 +19,7 @@ from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.models import Destination
 from tests.conftest import MONDAY, running_app, settings_for
+from tests.contract.phone_rigs import APNS_TOKEN, FCM_TOKEN
 from tests.factories import ClinicWithStaff, PatientAtHome, make_clinic, make_patient
 from tests.fakes.push_device import PushDevice
 from tests.phones import Phone, code_of, phone_of, pointers
@@ -121,14 +122,21 @@ def test_a_device_that_may_not_or_will_not_be_pushed_to(
 def test_a_token_of_fcm_is_kept_and_never_shown(
     app: Flask, patient: PatientAtHome, phone: Phone
 ) -> None:
-    shown = put(phone, patient.device_id, report(platform="fcm", token="a secret token"))
+    shown = put(phone, patient.device_id, report(platform="fcm", token=FCM_TOKEN))
     assert shown.get_json()["push"]["channel"] == "fcm"
-    assert "a secret token" not in shown.get_data(as_text=True)
-    assert "a secret token" not in phone.get("/me/devices").get_data(as_text=True)
+    assert FCM_TOKEN not in shown.get_data(as_text=True)
+    assert FCM_TOKEN not in phone.get("/me/devices").get_data(as_text=True)
     living = [each for each in pushes(app, patient) if each.retired_at is None]
-    assert [(each.channel, each.subscription) for each in living] == [
-        ("fcm", {"token": "a secret token"})
-    ]
+    assert [(each.channel, each.subscription) for each in living] == [("fcm", {"token": FCM_TOKEN})]
+
+
+def test_a_token_of_apns_has_one_form(app: Flask, patient: PatientAtHome, phone: Phone) -> None:
+    for token in (APNS_TOKEN.upper(), APNS_TOKEN):
+        assert (
+            put(phone, patient.device_id, report(platform="apns", token=token)).status_code == 200
+        )
+    living = [each for each in pushes(app, patient) if each.channel == "apns"]
+    assert [each.subscription for each in living] == [{"token": APNS_TOKEN}]
 
 
 def test_an_unknown_device_is_made(app: Flask, patient: PatientAtHome, phone: Phone) -> None:
@@ -236,6 +244,14 @@ def keys(p256dh: str = POINT, auth: str = AUTH) -> dict[str, Any]:
         ({"name": "x" * 101}, "/name"),
         ({"patient_id": "x"}, "/patient_id"),
         ({"token": "x"}, "/token"),
+        ({"platform": "fcm", "token": "x"}, "/token"),
+        ({"platform": "fcm", "token": "x" * 4097}, "/token"),
+        ({"platform": "fcm", "token": "two words are no token"}, "/token"),
+        ({"platform": "fcm", "token": "x" * 20 + "\n" + "x" * 20}, "/token"),
+        ({"platform": "apns", "token": FCM_TOKEN}, "/token"),
+        ({"platform": "apns", "token": "ab" * 31}, "/token"),
+        ({"platform": "apns", "token": "ab" * 101}, "/token"),
+        ({"platform": "apns", "token": "ab" * 32 + "/../x"}, "/token"),
         ({"platform": "apns"} | keys(), "/subscription"),
         ({"subscription": {"endpoint": ENDPOINT}}, "/subscription/keys"),
         (keys(p256dh=OFF_CURVE), "/subscription/keys/p256dh"),

@@ -121,7 +121,7 @@ def test_a_new_subscription_is_as_muted_as_the_old_one(
     patch(phone, {"preferences": {"channels": {"posture": []}}})
     body = {
         "platform": "fcm",
-        "token": "another",
+        "token": "another:" + "APA91b" * 20,
         "permission": "granted",
         "time_zone": "Europe/London",
         "locale": "en",

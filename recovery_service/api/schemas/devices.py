@@ -17,11 +17,15 @@ from recovery_service.api.schemas.base import (
 )
 from recovery_service.domain.local_time import is_zone
 from recovery_service.reminders.channels.addresses import MAX_URL
+from recovery_service.reminders.channels.device_tokens import (
+    LONGEST_TOKEN,
+    BadToken,
+    check_token,
+)
 from recovery_service.services.destinations import PUSH
 from recovery_service.services.devices import DeviceReport
 
 PERMISSIONS = ("granted", "denied", "unknown")
-LONGEST_TOKEN = 4096
 _POINT_BYTES = 65
 _AUTH_BYTES = 16
 _INT4 = 2**31 - 1
@@ -97,8 +101,8 @@ class DeviceRequest(RequestSchema):
         LONGEST_TOKEN,
         allow_none=True,
         metadata={
-            "description": "For `fcm` and `apns`; null withdraws the one before. It is kept; "
-            "nothing is sent by these two until the service has a sender for them"
+            "description": "For `fcm` its registration token, for `apns` the device token "
+            "as hexadecimal digits; null withdraws the one before"
         },
     )
     time_zone = zone_field()
@@ -121,6 +125,8 @@ class DeviceRequest(RequestSchema):
         other = "token" if loaded.get("platform") == "webpush" else "subscription"
         if loaded.get(other) is not None:
             raise ValidationError("Does not belong to this platform.", other)
+        if loaded.get("token") is not None:
+            _require_token(loaded["platform"], loaded["token"])
 
     @post_load
     def to_report(self, loaded: dict[str, Any], **_: object) -> DeviceReport:
@@ -130,6 +136,8 @@ class DeviceRequest(RequestSchema):
         if loaded.get("scheduled_until") is not None:
             loaded["scheduled_until"] = loaded["scheduled_until"].astimezone(UTC)
         address = loaded.pop(own, None)
+        if address and loaded["platform"] == "apns":
+            address = address.lower()  # one token has one form
         for other in ("subscription", "token"):
             loaded.pop(other, None)
         return DeviceReport(
@@ -171,6 +179,13 @@ class DeviceSchema(ResponseSchema):
         allow_none=True,
         metadata={"description": "Null where no reminder can be pushed to it"},
     )
+
+
+def _require_token(platform: str, token: str) -> None:
+    try:
+        check_token(platform, token)
+    except BadToken:
+        raise ValidationError(f"Not a token of {platform}.", "token") from None
 
 
 def _decoded(text: str) -> bytes:
