@@ -219,12 +219,7 @@ def _entry(
         procedure=row.procedure,
         episode_state=row.state,
         plan_state=plan_state(row.state, published=row.published),
-        day=RecoveryDay.of(
-            surgery=row.surgery_date,
-            discharge=row.discharge_date,
-            now=now,
-            zone=zone(row.time_zone),
-        ),
+        day=_recovery_day(row, now),
         reasons=reasons_for_attention(situation),
         last_check_in=row.last_date,
         pain=trends[0],
@@ -232,6 +227,13 @@ def _entry(
         exercise=exercise,
         booked=_booked(row),
         follow_ups=[each for each in follow_ups if each.window_from <= today],
+    )
+
+
+def _recovery_day(row: CaseloadRow, now: datetime) -> RecoveryDay:
+    where = zone(row.time_zone)
+    return RecoveryDay.of(
+        surgery=row.surgery_date, discharge=row.discharge_date, now=now, zone=where
     )
 
 
