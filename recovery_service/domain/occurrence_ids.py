@@ -19,7 +19,8 @@ MAX_LENGTH = 80
 _LINEAGE = 16
 _CHECK = 4
 _RECURRING = re.compile(r"(\d{4})(\d{2})(\d{2})\.[a-z][a-z0-9_]{0,23}", re.ASCII)
-_KEY = re.compile(rf"once|{_RECURRING.pattern}|\d{{8}}T\d{{4}}Z-\d{{1,5}}", re.ASCII)
+_APPOINTMENT = re.compile(r"\d{8}T\d{4}Z-\d{1,5}", re.ASCII)
+_KEY = re.compile(rf"once|{_RECURRING.pattern}|{_APPOINTMENT.pattern}", re.ASCII)
 _DAY = timedelta(days=1)
 # Ids come from outside: a date beyond every plan is refused before it meets the calendar.
 _HORIZON = timedelta(days=2 * MAX_DAY)
@@ -39,6 +40,13 @@ def encode(lineage: UUID, occ_key: str) -> str:
         raise ValueError("not an occurrence key")
     body = lineage.bytes + occ_key.encode()
     return urlsafe_b64encode(body + _check_of(body)).rstrip(b"=").decode()
+
+
+def address_of(lineage: UUID, occ_key: str) -> str:
+    """Return the address inside the app of what a reminder is about."""
+    if _APPOINTMENT.fullmatch(occ_key):
+        return f"/appointments/{lineage}"
+    return f"/occurrences/{encode(lineage, occ_key)}"
 
 
 def decode(text: str) -> tuple[UUID, str]:

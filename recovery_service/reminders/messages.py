@@ -32,6 +32,7 @@ def message_of(keys: Keys, parcel: Parcel, *, now: datetime) -> Message:
     held = parcel.lead
     kind, language = reminder_kind(held.kind), language_of(held.locale)
     occurrence_id = occurrence_ids.encode(held.lineage_id, held.occ_key)
+    address = occurrence_ids.address_of(held.lineage_id, held.occ_key)
     line = in_language(kind.lines if parcel.carries == 1 else BUNDLE_LINES, language)
     return Message(
         delivery_id=notification_ids.encode(keys, held.clinic_id, held.id),
@@ -43,6 +44,6 @@ def message_of(keys: Keys, parcel: Parcel, *, now: datetime) -> Message:
         ttl=int((parcel.expires_at - now).total_seconds()),
         collapse=occurrence_id,
         urgency="high" if kind.priority <= _URGENT else "normal",
-        deep_link=f"/occurrences/{occurrence_id}" if parcel.carries == 1 else "/today",
+        deep_link=address if parcel.carries == 1 else "/today",
         carries=parcel.carries,
     )

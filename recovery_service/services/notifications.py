@@ -97,7 +97,7 @@ class InboxRow(NamedTuple):
     @property
     def deep_link(self) -> str:
         """The address inside the app."""
-        return f"/occurrences/{self.occurrence_id}"
+        return occurrence_ids.address_of(self.lineage_id, self.occ_key)
 
     def texts(self, language: str) -> tuple[str, str]:
         """Return the neutral title and line of its kind."""

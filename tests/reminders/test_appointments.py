@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from recovery_service.extensions import parts
-from recovery_service.models import Appointment, Episode, Patient
+from recovery_service.models import Episode, Patient
+from recovery_service.reminders.channels.protocol import Retry
 from recovery_service.services import booking
 from recovery_service.services.booking import NewAppointment
 from recovery_service.services.episodes import end_episode, hold_episode, release_episode
@@ -108,6 +109,7 @@ def test_a_booked_appointment_speaks_a_week_a_day_and_two_hours_before(
     assert {(each.kind, each.ttl) for each in bench.phone.sent} == {
         ("appointment", 7 * 86400), ("appointment", 86400), ("appointment", 7200),
     }  # fmt: skip
+    assert {each.deep_link for each in bench.phone.sent} == {f"/appointments/{visit}"}
     assert len(bench.channels["inbox"].sent) == 3
     assert [row[0] for row in bench.occurrences(visit)] == [
         f"20260312T1100Z-{offset}" for offset in (10080, 1440, 120)
@@ -225,10 +227,11 @@ def test_what_waits_for_a_second_try_is_cancelled_with_the_appointment(
     bench: Bench, desk: Desk
 ) -> None:
     visit = desk.add(START)
-    bench.clock.set(utc("2026-03-11T11:00"))
+    bench.phone.answer = lambda _: Retry(None, "busy")
+    assert at(bench, "2026-03-05T11:00") == 0
+    assert bench.deliveries()[0][0] == "ready"
     desk.change(visit, state="cancelled")
-    unsent = bench.rows("SELECT count(*) FROM delivery WHERE state IN ('ready', 'leased')")
-    assert unsent == [(0,)]
+    assert bench.deliveries()[0][:2] == ("dropped", "appointment_cancelled")
 
 
 def test_attended_is_the_end_of_it(bench: Bench, desk: Desk) -> None:
@@ -291,12 +294,3 @@ def test_a_nudge_that_is_near_stands_for_one_that_was_missed(bench: Bench, desk:
     desk.add(window=(date(2026, 2, 20), date(2026, 3, 12)))  # half of it is today
     assert at(bench, "2026-03-02T09:59") == 0
     assert at(bench, "2026-03-02T10:00") == 1
-
-
-def test_the_row_of_an_appointment_is_a_schedule(bench: Bench, desk: Desk) -> None:
-    visit = desk.add(START)
-    with bench.at_the_clinic(desk.clinic.id) as session:
-        row = session.get_one(Appointment, (desk.clinic.id, visit))
-    assert bench.rows("SELECT id, kind, episode_id, remind_via FROM schedule") == [
-        (row.id, "appointment", row.episode_id, "push")
-    ]
