@@ -110,12 +110,16 @@ def test_what_joins_a_push_that_is_being_tried_again_waits_for_it(
     """Planted: settled as sent although its push had not arrived."""
     plan_at(bench, patient, "09:00")
     plan_at(bench, patient, "09:02")
-    bench.phone.answer = lambda _message: LATER
+    bench.phone.answer = lambda _message: Retry(timedelta(minutes=5), "throttled")
     bench.tick()
     bench.later(minutes=2)
-    bench.tick()
-    assert [row[1] for row in pushes(bench)] == ["ready", "ready"]
     bench.phone.answer = MemoryChannel("webpush").answer
+    bench.tick()
+    assert bench.phone.sent == []
+    assert [row[1:3] for row in pushes(bench)] == [
+        ("ready", "throttled"),
+        ("ready", "with_the_lead"),
+    ]
     for _ in range(20):
         bench.later(seconds=30)
         bench.tick()
