@@ -70,7 +70,10 @@ def begin(
 
     Nothing is due before `gate` (discharge, or the day the plan takes effect). Of what
     lies between it and a later `now`, a rule that catches up still keeps the latest
-    occurrence while it is valid; nobody is shown days on which there was no plan.
+    occurrence while it is valid. The rest is not written as missed: nobody had asked for it,
+    it counts for and against nobody, and a first day that begins with a list of failures is
+    a bad one. What fell due under a plan before the phone came is another matter: that was
+    asked for, and the sweep closes it with its reason.
     `already` are the keys of rows that stand, of what the patient did ahead of time.
     """
     plan = replan(rule, anchor_date, zone, gate=gate, now=now, already=already)

@@ -11,6 +11,7 @@ from recovery_service.domain.reminder_policy import InvalidPolicy, Policy
 from recovery_service.errors import FieldError, Invalid
 from recovery_service.models import Clinic
 from recovery_service.services import audit
+from recovery_service.services.device_plan import every_plan_changed
 
 
 def clinic_of(session: Session, actor: Actor, *, lock: bool = False) -> Clinic:
@@ -32,8 +33,11 @@ def change_clinic(
     patch = changes.get("reminder_defaults")
     if patch is not None:
         changes = {**changes, "reminder_defaults": _merged(clinic.reminder_defaults, patch)}
+    reminds = clinic.reminder_defaults
     for name, value in changes.items():
         setattr(clinic, name, value)
+    if clinic.reminder_defaults != reminds:
+        every_plan_changed(session, clinic.id, now=now)
     clinic.version, clinic.updated_at = clinic.version + 1, now
     session.flush()
     audit.record(session, actor, "clinic_changed", "clinic", clinic.id, now=now)

@@ -38,6 +38,22 @@ UPDATE patient SET plan_revision = plan_revision + 1
  WHERE clinic_id = :clinic_id AND id = :patient_id
 """)
 
+_LEFT_TO_DEVICES = """
+SELECT s.patient_id FROM schedule s
+ WHERE s.clinic_id = :clinic_id AND s.remind_via = 'device' AND s.next_due_at IS NOT NULL
+"""
+
+_COUNT_ALL_UP = text(f"""
+UPDATE patient SET plan_revision = plan_revision + 1
+ WHERE clinic_id = :clinic_id AND id IN ({_LEFT_TO_DEVICES})
+""")
+
+_OWE_ALL = text(f"""
+UPDATE destination SET sync_due_at = :now, sync_attempts = 0
+ WHERE clinic_id = :clinic_id AND patient_id IN ({_LEFT_TO_DEVICES}) AND device_id IS NOT NULL
+   AND retired_at IS NULL
+""")
+
 # A sync that is under way has been given a later `sync_due_at`; this one takes it away from
 # whoever holds it, who then leaves it standing.
 _OWE_SYNC = text("""
@@ -62,6 +78,12 @@ def plan_changed(session: Session, clinic_id: UUID, patient_id: UUID, *, now: da
     key = {"clinic_id": clinic_id, "patient_id": patient_id}
     session.execute(_COUNT_UP, key)
     session.execute(_OWE_SYNC, key | {"now": now})
+
+
+def every_plan_changed(session: Session, clinic_id: UUID, *, now: datetime) -> None:
+    """Count up what a clinic's setting changes: the plans that leave something to a device."""
+    for statement in (_COUNT_ALL_UP, _OWE_ALL):
+        session.execute(statement, {"clinic_id": clinic_id, "now": now})
 
 
 def devices_owed_sync(

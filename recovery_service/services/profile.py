@@ -16,6 +16,7 @@ from recovery_service.errors import Invalid
 from recovery_service.models import Episode, Patient
 from recovery_service.services import audit
 from recovery_service.services.destinations import mute
+from recovery_service.services.device_plan import plan_changed
 from recovery_service.services.devices import locked_patient
 from recovery_service.services.schedules import items_of, live_revision, replan_patient
 from recovery_service.services.unsent import reconsider
@@ -56,6 +57,8 @@ def change_profile(
         mute(session, patient, now=now)
         replan_patient(session, patient, now=now)
         reconsider(session, patient.clinic_id, patient.id, now=now)
+    else:  # the language alone: that of what the devices say by themselves
+        plan_changed(session, actor.clinic_id, patient_id, now=now)
     return True
 
 

@@ -207,6 +207,29 @@ def test_the_plan_is_cut_where_a_phone_has_no_room_and_says_where(
     assert shown["until"] > shown["entries"][-1]["at"]
 
 
+def test_what_the_clinic_allows_changes_the_plans_that_are_left_to_devices(
+    call: Caller, client: FlaskClient, clinic: ClinicWithStaff, patient: PatientAtHome, item: Item
+) -> None:
+    """Planted: count nobody's plan up; or everybody's."""
+    other = make_patient(clinic, now=MONDAY)
+    plan_item(other, now=MONDAY)
+    admin = Caller(client, lambda: clinic.bearer("admin"))
+    quiet = {"reminder_defaults": {"quiet_hours": {"from": "17:30", "to": "18:30"}}}
+    assert admin("PATCH", "/clinic", json=quiet).status_code == 200
+    assert entries(call)[item.occurrence_id(EVENING)] == "2026-03-02T18:30:00+00:00"
+    assert (revision_of(patient), revision_of(other)) == (1, 0)
+    assert admin("PATCH", "/clinic", json={"name": "Other name"}).status_code == 200
+    assert revision_of(patient) == 1
+
+
+def test_a_new_language_is_a_new_plan(call: Caller, patient: PatientAtHome, item: Item) -> None:
+    """Planted: count up only for what moves a reminder."""
+    assert item.clinic_id == patient.clinic_id
+    assert call("PATCH", "/me", json={"locale": "tr"}).status_code == 200
+    shown = plan(call)
+    assert (shown["revision"], shown["entries"][0]["title"]) == (1, "Planınız")  # noqa: RUF001
+
+
 def test_a_device_says_which_plan_it_has(call: Caller, patient: PatientAtHome, item: Item) -> None:
     shown = plan(call)
     assert item.clinic_id == patient.clinic_id
