@@ -8,7 +8,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
-import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -164,19 +163,21 @@ class Readings:
             self.most = max(self.most, int(read))
 
 
-@pytest.mark.parametrize("analysed", [False, True])
 def test_a_claim_reads_nothing_of_another_channels_backlog(
-    bench: Bench, postgres: EmbeddedPostgres, loop_database: str, *, analysed: bool
+    bench: Bench, postgres: EmbeddedPostgres, loop_database: str
 ) -> None:
-    """Planted: claim from all channels and leave out what is not one's own; drop the index."""
+    """Both before and after the planner has learnt of the 20,000.
+
+    Planted: an index that begins with `wake_at` in place of the channel's.
+    """
     backlog(bench, "sms", 20_000)
-    bench.plan(bench.patient(bench.clinic()), rule())
-    Loop(bench.sender()).materialise()
-    if analysed:
+    for _ in range(2):
+        bench.plan(bench.patient(bench.clinic()), rule())
+        Loop(bench.sender()).materialise()
+        readings = Readings(bench)
+        counts = dispatch(bench.sender(transaction=readings), bench.phone)
+        assert counts["sent"] == 1
+        assert 0 < readings.most < 50
         with psycopg.connect(owner_url(postgres, loop_database)) as owner:
             owner.execute("ANALYZE delivery")
-    readings = Readings(bench)
-    counts = dispatch(bench.sender(transaction=readings), bench.phone)
-    assert counts["sent"] == 1
-    assert readings.most < 50
     assert waiting(bench, "sms") == 20_000
