@@ -71,7 +71,8 @@ def test_a_pause_of_other_days_drops_nothing(bench: Bench, pause: str) -> None:
 def test_a_newer_occurrence_of_the_item_supersedes_an_older_one(bench: Bench) -> None:
     """A snooze or a retry across midnight: yesterday's is dropped when today's falls due."""
     patient = bench.patient(bench.clinic())
-    bench.plan(patient, rule(slots={"night": "23:50"}, valid_for_minutes=2 * 24 * 60, quiet="ignore"))
+    its_rule = rule(slots={"night": "23:50"}, valid_for_minutes=2 * 24 * 60, quiet="ignore")
+    bench.plan(patient, its_rule)
     bench.later(hours=14, minutes=50)
     bench.phone.answer = lambda _message: Retry(timedelta(hours=25), "throttled")
     bench.tick()

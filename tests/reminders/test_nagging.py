@@ -271,7 +271,7 @@ def test_one_nudge_and_no_second(bench: Bench, patient: PatientAtHome) -> None:
 
 
 def test_what_is_answered_is_not_nudged(bench: Bench, patient: PatientAtHome) -> None:
-    """Promise 15 for the nudge. Planted: the nudge written whatever the occurrence says."""
+    """Promise 15 for the nudge. Planted: the fence does not ask whether it was done."""
     plan_at(bench, patient, "09:00", kind="check_in")
     bench.tick()
     bench.change(patient.clinic_id, "UPDATE occurrence SET state = 'done', closed_at = now()")
@@ -279,6 +279,17 @@ def test_what_is_answered_is_not_nudged(bench: Bench, patient: PatientAtHome) ->
     bench.tick()
     assert len(bench.phone.sent) == 1
     assert bench.follow_ups() == [("nudge", "webpush", "dropped", "completed")]
+
+
+def test_what_is_answered_while_it_is_sent_has_no_nudge(
+    bench: Bench, patient: PatientAtHome
+) -> None:
+    """Planted: the nudge written whatever the occurrence says."""
+    plan_at(bench, patient, "09:00", kind="check_in")
+    done = "UPDATE occurrence SET state = 'done', closed_at = now()"
+    bench.phone.before = lambda: bench.change(patient.clinic_id, done)
+    bench.tick()
+    assert bench.follow_ups() == []
 
 
 @pytest.mark.parametrize("kind", ["posture", "education", "medication"])
