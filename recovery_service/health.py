@@ -1,7 +1,6 @@
 """Whether the process lives and whether it can work, for machines that watch it."""
 
 import hmac
-from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -9,10 +8,9 @@ from pathlib import Path
 import structlog
 from alembic.script import ScriptDirectory
 from flask import Blueprint, Flask, Response, jsonify, request
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.registry import Collector, CollectorRegistry
-from sqlalchemy import RowMapping, text
+from prometheus_client.registry import CollectorRegistry
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
@@ -21,7 +19,7 @@ from recovery_service.database import transaction
 from recovery_service.errors import InvalidField, NotFound
 from recovery_service.extensions import parts
 from recovery_service.migrations import FOLDER
-from recovery_service.reminders.heartbeat import FLEET
+from recovery_service.reminders.metrics import Beat, LoopFigures
 
 log = structlog.get_logger()
 blueprint = Blueprint("health", __name__)
@@ -30,7 +28,7 @@ blueprint = Blueprint("health", __name__)
 MISSED_BEATS = 3
 
 _WORKERS = text("""
-SELECT id, beat_at, started_at, figures FROM worker_heartbeat
+SELECT id, beat_at, figures FROM worker_heartbeat
  WHERE stopped_at IS NULL ORDER BY beat_at DESC
 """)
 
@@ -72,42 +70,8 @@ def metrics() -> Response:
     if not own_host and (token is None or not hmac.compare_digest(given.encode(), token.encode())):
         raise NotFound
     registry = CollectorRegistry()
-    registry.register(Figures(now=request_time()))
+    registry.register(LoopFigures(_beats(), now=request_time()))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-class Figures(Collector):
-    """What the workers say of the queue and of themselves; web processes see one clinic only."""
-
-    def __init__(self, *, now: datetime) -> None:
-        self._now = now
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the queue as the freshest worker sees it, and each worker's own totals."""
-        workers = _workers()
-        age = GaugeMetricFamily(
-            "recovery_worker_heartbeat_age_seconds",
-            "Seconds since a worker was last heard of",
-            labels=["worker"],
-        )
-        done = CounterMetricFamily(
-            "recovery_reminders",
-            "What a worker has done since it started",
-            labels=["worker", "what"],
-        )
-        for row in workers:
-            age.add_metric([str(row["id"])], (self._now - row["beat_at"]).total_seconds())
-            for what, count in sorted(row["figures"].get("since_start", {}).items()):
-                done.add_metric([str(row["id"]), what], count)
-        yield GaugeMetricFamily("recovery_workers", "Workers that have not stopped", len(workers))
-        yield age
-        yield done
-        loops = _loops(workers)
-        for name, value in (loops[0]["figures"] if loops else {}).items():
-            if isinstance(value, int | float):
-                yield GaugeMetricFamily(
-                    f"recovery_queue_{name}", f"{name} of the whole queue", value
-                )
 
 
 def _checks(*, now: datetime) -> dict[str, str]:
@@ -126,21 +90,15 @@ def _checks(*, now: datetime) -> dict[str, str]:
 
 
 def _worker_state(*, now: datetime) -> str:
-    workers = _loops(_workers())
-    if not workers:
+    heard = next((each.beat_at for each in _beats() if not each.sends_only), None)
+    if heard is None:
         return "absent"
-    fresh = now - workers[0]["beat_at"] <= MISSED_BEATS * parts().heartbeat
-    return "ok" if fresh else "stale"
+    return "ok" if now - heard <= MISSED_BEATS * parts().heartbeat else "stale"
 
 
-def _workers() -> list[RowMapping]:
+def _beats() -> list[Beat]:
     with transaction() as session:
-        return list(session.execute(_WORKERS).mappings())
-
-
-def _loops(workers: list[RowMapping]) -> list[RowMapping]:
-    """Leave out the fleet: it lives on when nobody notices any more that something is due."""
-    return [row for row in workers if row["figures"].get("role") != FLEET]
+        return [Beat(*row) for row in session.execute(_WORKERS)]
 
 
 @cache

@@ -31,7 +31,7 @@ def own_app(postgres: EmbeddedPostgres, own_database: str) -> Iterator[Flask]:
         yield app
 
 
-FIGURES: dict[str, Any] = {"schedule_lag_s": 1.5, "since_start": {"sent": 7}}
+FIGURES: dict[str, Any] = {"schedule_lag_s": 1.5, "channels": {"webpush": {"sent": 7}}}
 
 
 def beat(
@@ -78,8 +78,8 @@ def test_a_fleet_without_a_worker_is_no_worker(own_app: Flask) -> None:
     client = own_app.test_client()
     assert client.get("/readyz").get_json()["checks"]["worker"] == "absent"
     answer = client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
-    assert 'what="sent"' in answer.text
-    assert "recovery_queue" not in answer.text
+    assert 'recovery_workers{role="fleet"} 1.0' in answer.text
+    assert "\nrecovery_schedule_lag_seconds " not in answer.text
 
 
 def test_an_unknown_requirement_is_refused(client: FlaskClient) -> None:
@@ -93,9 +93,9 @@ def test_figures_are_shown_to_who_holds_the_token(own_app: Flask) -> None:
     assert client.get("/metrics", headers={"Authorization": "Bearer no"}).status_code == 404
     answer = client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
     assert answer.status_code == 200
-    assert "recovery_queue_schedule_lag_s 1.5" in answer.text
-    assert 'recovery_reminders_total{what="sent"' in answer.text
-    assert " 7.0" in answer.text
+    assert "\nrecovery_schedule_lag_seconds 1.5\n" in answer.text
+    assert 'channel="webpush",outcome="sent"' in answer.text
+    assert "} 7.0\n" in answer.text
 
 
 def test_a_database_that_is_gone_makes_the_process_unready(

@@ -129,7 +129,13 @@ class Hand:
     def _beat(self, heart: Heart) -> None:
         with self._lock:
             totals = dict(self.totals)
-        figures = {"role": FLEET, "channel": self.channel.name, "since_start": totals}
+        figures = {
+            "role": FLEET,
+            "channel": self.channel.name,
+            "since_start": totals,
+            "channels": {self.channel.name: totals},
+            "dispatch_lag": self.sender.lags.figures(),
+        }
         heart.beat(figures, now=self.sender.clock())
 
 

@@ -8,7 +8,7 @@ the one chunk it had in hand, under the same collapse tag.
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
@@ -16,10 +16,12 @@ from uuid import UUID
 import structlog
 
 from recovery_service.clock import Clock
+from recovery_service.domain.interruptions import BUNDLED
 from recovery_service.domain.keys import Keys
 from recovery_service.reminders.channels.protocol import Channel, Dead, Outcome, Retry
 from recovery_service.reminders.fence import fence, take
 from recovery_service.reminders.held import Ticket
+from recovery_service.reminders.lags import Lags
 from recovery_service.reminders.messages import address_of, message_of
 from recovery_service.reminders.outage import is_passing
 from recovery_service.reminders.parcels import Parcel
@@ -29,9 +31,14 @@ from recovery_service.reminders.work import Transaction, run
 log = structlog.get_logger(__name__)
 
 _ASK_AGAIN_SECONDS = 0.25
+_AGAIN = {"nudge": "nudged", "failover": "failed_over"}
 
 Counts: TypeAlias = Counter[str]
-"""What happened to deliveries, by name: sent, retried, dead, retired, lost, or a fence's reason."""
+"""What happened to deliveries, by name: sent, retried, dead, retired, lost, or a fence's reason.
+
+Of those sent, how many were carried by another, a nudge or on a second way: bundled, nudged,
+failed_over.
+"""
 
 # `ready` and due, or leased by somebody who did not come back.
 _CLAIM = """
@@ -86,6 +93,7 @@ class Sender:
     lease: timedelta
     batch: int = 500
     chunk: int = 100
+    lags: Lags = field(default_factory=Lags)
 
 
 def dispatch(
@@ -146,7 +154,16 @@ def _deliver(
     outcomes = _send(sender, channel, parcels, now=now)
     settled, lost = _settle(sender, list(zip(parcels, outcomes, strict=True)))
     _report(channel, settled)
-    return Counter(each.name for each in settled) + Counter(lost=lost)
+    return sum(map(_counted, settled), Counter(lost=lost))
+
+
+def _counted(settled: Settlement) -> Counts:
+    counts = Counter([settled.name])
+    if settled.state == "sent" and settled.held.cause in _AGAIN:
+        counts[_AGAIN[settled.held.cause]] += 1
+    if settled.state == "sent" and settled.reason == BUNDLED:
+        counts[BUNDLED] += 1
+    return counts
 
 
 def _settle(
@@ -180,6 +197,8 @@ def _send(
             log.exception("message_unwritable", delivery_id=parcel.lead.id)
         else:
             batch.append((index, (address_of(parcel.lead), message)))
+    waited = [held for parcel in parcels for held in parcel.held]
+    sender.lags.note(channel.name, waited, now=sender.clock())
     try:
         answers = channel.send([pair for _, pair in batch])
     except Exception:

@@ -44,6 +44,7 @@ class Loop:
         self._rules = [RuleBook() for _ in range(ABREAST)]
         self._lock = threading.Lock()
         self._totals: Counts = Counter()
+        self._by_channel: dict[str, Counts] = {}
 
     def materialise(self) -> Materialised:
         """Write all that has fallen due by now, side by side once it is more than a batch."""
@@ -76,7 +77,7 @@ class Loop:
         """Send all that is ready for one channel."""
         to, stopped = self.sender.channels[channel], self.stopping.is_set
         counts = self._deliver(self.sender, to, stopped=stopped)
-        self._count(**{f"sent_{channel}": counts["sent"]}, **counts)
+        self._count_of(channel, counts)
         return counts
 
     @property
@@ -88,7 +89,7 @@ class Loop:
         """Tell the devices of one channel silently that their plan has changed."""
         to, stopped = self.sender.channels[channel], self.stopping.is_set
         counts = sync(self.sender, to, stopped=stopped)
-        self._count(**counts)
+        self._count_of(channel, counts)
         return counts
 
     def sweep(self) -> Swept:
@@ -103,10 +104,21 @@ class Loop:
         self._count(swept=total.closed)
         return total
 
-    def totals(self) -> dict[str, Any]:
-        """Return what was done since the start, by name."""
+    def figures(self) -> dict[str, Any]:
+        """Return what was done since the start, by name and by channel, and how late."""
         with self._lock:
-            return dict(self._totals)
+            by_channel = {name: dict(counts) for name, counts in self._by_channel.items()}
+            totals = dict(self._totals)
+        return {
+            "since_start": totals,
+            "channels": by_channel,
+            "dispatch_lag": self.sender.lags.figures(),
+        }
+
+    def _count_of(self, channel: str, counts: Counts) -> None:
+        self._count(**counts)
+        with self._lock:
+            self._by_channel.setdefault(channel, Counter()).update(counts)
 
     def _count(self, **counts: int) -> None:
         with self._lock:

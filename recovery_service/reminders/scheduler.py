@@ -105,7 +105,7 @@ def _scheduler(
 def _beat(heart: Heart, loop: Loop) -> None:
     now = loop.sender.clock()
     queue = status(loop.sender.transaction, now=now)
-    heart.beat({**queue.figures(), "since_start": loop.totals()}, now=now)
+    heart.beat({**queue.figures(), **loop.figures()}, now=now)
 
 
 def _wind(scheduler: BackgroundScheduler) -> None:

@@ -1,7 +1,9 @@
 """How the queue stands: what waits, and for how long it has been waiting."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from recovery_service.reminders.work import Transaction, run
 
@@ -9,14 +11,32 @@ _STATUS = """
 SELECT (SELECT count(*) FROM schedule WHERE next_due_at <= %(now)s),
        (SELECT min(next_due_at) FROM schedule WHERE next_due_at <= %(now)s),
        (SELECT count(*) FROM schedule WHERE failures > 0 AND next_due_at IS NOT NULL),
-       (SELECT count(*) FROM delivery WHERE state = 'ready'),
-       (SELECT count(*) FROM delivery WHERE state = 'leased'),
-       (SELECT min(wake_at) FROM delivery
-         WHERE state IN ('ready', 'leased') AND wake_at <= %(now)s),
        (SELECT count(*) FROM occurrence WHERE state IN ('due', 'snoozed')),
        (SELECT count(*) FROM occurrence
          WHERE state IN ('due', 'snoozed') AND expires_at <= %(now)s)
 """
+
+# What waits for its time (a snooze, a nudge, quiet hours) is not late; it is counted apart.
+_CHANNELS = """
+SELECT channel,
+       count(*) FILTER (WHERE state = 'ready' AND wake_at <= %(now)s),
+       count(*) FILTER (WHERE state = 'ready' AND wake_at > %(now)s),
+       count(*) FILTER (WHERE state = 'leased'),
+       min(wake_at) FILTER (WHERE wake_at <= %(now)s)
+  FROM delivery
+ WHERE state IN ('ready', 'leased')
+ GROUP BY channel
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Deliveries of one channel: due now, for later, in a sender's hands; the lag in seconds."""
+
+    ready: int
+    waiting: int
+    leased: int
+    lag_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +51,9 @@ class Status:
     delivery_lag_s: float
     occurrences_open: int
     occurrences_expired: int
+    queues: Mapping[str, Queue]
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, Any]:
         """Return the figures by name."""
         return asdict(self)
 
@@ -41,16 +62,22 @@ def status(transaction: Transaction, *, now: datetime) -> Status:
     """Read how the queue of the whole installation stands."""
     with transaction() as session:
         row = run(session, _STATUS, {"now": now})[0]
-    due, due_since, poisoned, ready, leased, waiting_since, open_, expired = row
+        channels = run(session, _CHANNELS, {"now": now})
+    due, due_since, poisoned, open_, expired = row
+    queues = {
+        name: Queue(ready, waiting, leased, _seconds(since, now))
+        for name, ready, waiting, leased, since in sorted(channels)
+    }
     return Status(
         schedules_due=due,
         schedule_lag_s=_seconds(due_since, now),
         schedules_poisoned=poisoned,
-        deliveries_ready=ready,
-        deliveries_leased=leased,
-        delivery_lag_s=_seconds(waiting_since, now),
+        deliveries_ready=sum(each.ready + each.waiting for each in queues.values()),
+        deliveries_leased=sum(each.leased for each in queues.values()),
+        delivery_lag_s=max((each.lag_s for each in queues.values()), default=0.0),
         occurrences_open=open_,
         occurrences_expired=expired,
+        queues=queues,
     )
 
 

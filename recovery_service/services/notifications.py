@@ -143,10 +143,12 @@ def inbox(
         page += _BEFORE
         values |= {"sent_at": before[0], "delivery_id": before[1]}
     rows = session.execute(text(_INBOX.format(page=page + _NEWEST)), values)
-    return [
-        InboxRow(*row[:4], *_in_utc(row[4:8]), push=tuple(row[8:]) if row[8] else None)
-        for row in rows
-    ]
+    return [InboxRow(*row[:4], *_in_utc(row[4:8]), _push(row[8:])) for row in rows]
+
+
+def _push(told: Sequence[str | None]) -> tuple[str, str, str | None] | None:
+    state, cause, reason = told
+    return None if state is None or cause is None else (state, cause, reason)
 
 
 def receive_receipt(
