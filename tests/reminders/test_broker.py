@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 
 from recovery_service.cli.fleet import consumer
+from recovery_service.logs import configure_logs
 from recovery_service.reminders.broker import DEPTH, Broker, celery_app, queue_of
 from recovery_service.reminders.fleet import Chunk
 from recovery_service.reminders.held import Ticket
@@ -27,6 +28,11 @@ URLS = [
     "amqp://broker.example/recovery",
     f"amqps://user:{PASSWORD}@broker.example/recovery",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> None:
+    configure_logs()
 
 
 @pytest.fixture
@@ -113,12 +119,19 @@ def test_a_broker_that_answers_nothing_is_given_up(server: BrokerServer) -> None
 def test_a_connection_that_went_stale_is_no_outage(
     server: BrokerServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Planted: give up at the first error; the broker closes what was idle."""
+    """Planted: give up at the first error; brokers and firewalls close what was idle."""
     queues = queues_of(server)
     assert queues.offer(chunk_of())
     server.close_connections()
+    assert queues.offer(chunk_of()), "Redis's library notices by itself"
+
+    def closed(*_: object) -> bool:
+        raise ConnectionResetError
+
+    queues._lines["webpush"].put = closed  # type: ignore[method-assign]
     assert queues.offer(chunk_of())
     queues.close()
+    assert len(server.waiting()) == 3
     assert "broker_gone" not in capfd.readouterr().err
 
 

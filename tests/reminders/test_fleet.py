@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from recovery_service.reminders.channels.protocol import Message, Outcome, Retry, Sent
+from recovery_service.reminders.channels.protocol import Outcome, Retry, Sent
 from recovery_service.reminders.dispatch import Counts, Sender, claim
 from recovery_service.reminders.fleet import Chunk, HandOver, deliver, take_over
 from recovery_service.reminders.held import Ticket
@@ -164,27 +165,34 @@ def test_a_chunk_is_a_message_and_nothing_is_left_behind(
 def test_a_thread_that_lost_its_lease_settles_nothing_of_its_neighbours(
     bench: Bench, patient: PatientAtHome, queues: MemoryQueues
 ) -> None:
-    """Planted: the process's own id as the owner, and the first answer outlives the second.
+    """Planted: the process's own id as the owner; what the second sends is taken for unsent.
 
-    One process of the fleet; while its first thread waits for the provider, the lease ends,
-    the chunk comes round again, and its second thread sends it.
+    One process of the fleet: while its first thread waits for the provider, the lease ends,
+    the chunk comes round again, and its second thread is sending it when the first is done.
     """
-    sender = bench.sender()
-    answers: list[Outcome] = [Sent("second"), Retry(None, "throttled")]
+    sender, waits, goes_on = bench.sender(), Event(), Event()
+    answers: list[Outcome] = [Retry(None, "throttled"), Sent("second")]
+    bench.phone.answer = lambda _message: answers.pop(0)
 
-    def answer(_message: Message) -> Outcome:
-        return answers.pop(0)
+    def stall() -> None:
+        waits.set()
+        assert goes_on.wait(30)
 
-    def meanwhile() -> None:
-        bench.phone.before = lambda: None
-        bench.later(seconds=LEASE.total_seconds())
-        hand_over(bench, queues)
-        receive(bench, queues.messages[1], sender)
-
-    bench.phone.answer, bench.phone.before = answer, meanwhile
+    bench.phone.before = stall
     hand_over(bench, queues)
-    counts = receive(bench, queues.messages[0], sender)
-    assert counts["retried"] == 0
+    first = Thread(target=receive, args=(bench, queues.messages[0], sender))
+    first.start()
+    assert waits.wait(30)
+    bench.later(seconds=LEASE.total_seconds())
+
+    def let_it_go_on() -> None:
+        goes_on.set()
+        first.join(30)
+
+    bench.phone.before = let_it_go_on
+    hand_over(bench, queues)
+    receive(bench, queues.messages[1], sender)
+    assert answers == []
     assert bench.deliveries() == [("sent", None, 2, 0)]
 
 
