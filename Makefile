@@ -11,6 +11,8 @@ PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 # The oldest server that the service takes; the suite itself runs on the newest.
 OLDEST := RECOVERY_TEST_POSTGRES=16
+# What the suite does with hundreds of phones and a dozen lives, with as many as a night allows.
+NIGHTLY := RECOVERY_CHAOS_ROWS=20000 RECOVERY_LIVES=400 RECOVERY_LIFE_STEPS=30
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
@@ -45,7 +47,8 @@ walkthrough: $(INSTALLED_DEV) ## do what a clinic does, and say each step
 bench: $(INSTALLED_BENCH) ## measure; ONLY=name,name for some
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
-nightly: check walkthrough ## check, the walkthrough, and the whole suite on PostgreSQL 16
+nightly: check walkthrough ## check, the walkthrough, the promises at full size, PostgreSQL 16
+	$(NIGHTLY) $(BIN)/python -m pytest tests/chaos tests/reminders/test_life.py
 	$(OLDEST) $(PYTEST)
 
 format: $(INSTALLED_DEV) ## put code into its form

@@ -1,9 +1,7 @@
 """A worker dies at any step, and a date moves meanwhile: nothing is lost, nothing repeats."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import date, timedelta
-from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,45 +17,14 @@ from recovery_service.models import (
     RecoveryPlan,
     Schedule,
 )
-from recovery_service.reminders import (
-    dispatch,
-    fence,
-    follow_ups,
-    held,
-    ledger,
-    planner,
-    settling,
-    sweep,
-)
+from recovery_service.reminders import planner
 from recovery_service.reminders.work import run
 from recovery_service.services.schedules import publish_schedules, replan_episode
 from tests.conftest import MONDAY
 from tests.factories import PatientAtHome
 from tests.reminders.conftest import LEASE, Bench
 from tests.reminders.plans import DAILY
-
-STEPS = (planner, dispatch, held, ledger, fence, follow_ups, settling, sweep)
-
-
-class PowerCut(BaseException):
-    """The process ends here; a BaseException, so that nothing bears with it."""
-
-
-@contextmanager
-def power_cut_at(statement: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """End the process after the nth statement of a tick, before it can be committed."""
-    numbers = count()
-
-    def until_cut(session: Session, text: str, values: Any) -> list[Any]:
-        rows = run(session, text, values)
-        if next(numbers) >= statement:
-            raise PowerCut
-        return rows
-
-    with monkeypatch.context() as patch:
-        for module in STEPS:
-            patch.setattr(module, "run", until_cut)
-        yield
+from tests.reminders.power_cuts import PowerCut, power_cut_at
 
 
 def publish(bench: Bench, patient: PatientAtHome, its_rule: dict[str, Any]) -> UUID:
