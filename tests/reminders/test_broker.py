@@ -128,7 +128,7 @@ def test_a_connection_that_went_stale_is_no_outage(
     def closed(*_: object) -> bool:
         raise ConnectionResetError
 
-    queues._lines["webpush"].put = closed  # type: ignore[method-assign]
+    queues._lines["webpush"].put = closed  # type: ignore[assignment, method-assign]
     assert queues.offer(chunk_of())
     queues.close()
     assert len(server.waiting()) == 3
