@@ -1,10 +1,8 @@
 """Appointments in the real loop: booked, moved to and fro, cancelled while it is being sent.
 
-Planted: `follow` not called by a change (red: the old time speaks); `_close` without
-`cancel_unsent` (red: the delivery stays open); the keys of what was met left out of `already`
-(red: the seven-day reminder repeats after moving back); `locked` in `replanning` without its
-exception (red: publishing silences the appointment); `_wanted` without `asks_for` (red: two
-reminders on one morning); follow-ups without `settle_items` (red: the item stays open).
+Planted: `follow` not called by a change (red: the old time speaks); `_close` left out, or without
+`cancel_unsent` (red: what waits stays open); no notice, or one whose key is made of the start
+(red: the same move twice is told once).
 """
 
 from datetime import date, datetime, timedelta

@@ -2,7 +2,8 @@
 
 Planted: `asks_for` left out of `_wanted` (red: both would remind); `settle_items` left out of
 `follow` (red: the item stays open); `locked` without its exception (red: a second publication
-silences every appointment); `silence_patient` without `follow` (red: schedules go on).
+silences every appointment); `silence_patient` without `follow` (red: what an earlier episode
+left booked goes on).
 """
 
 from datetime import datetime, timedelta
@@ -15,7 +16,8 @@ from sqlalchemy import select
 
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
-from recovery_service.models import Appointment, Clinic, Occurrence, PlanItem, Schedule
+from recovery_service.models import Appointment, Clinic, Occurrence, Patient, PlanItem, Schedule
+from recovery_service.services.silence import silence_patient
 from tests.calls import Caller
 from tests.domain.rules_in_brief import utc
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
@@ -192,3 +194,16 @@ def test_after_a_death_nothing_waits(plan: Published) -> None:
     plan.change(starts_at="2026-03-20T10:00:00Z")
     plan.post("/end", {"reason": "deceased"})
     assert set(plan.waiting().values()) == {None}
+
+
+def test_what_an_episode_left_booked_goes_on_until_the_patient_is_silenced(
+    plan: Published, clock: ManualClock
+) -> None:
+    plan.change(starts_at="2026-03-20T10:00:00Z")
+    plan.post("/end", {"reason": "completed"})
+    assert {code for code, due in plan.waiting().items() if due is not None} == {CODE}
+    with transaction(plan.patient.clinic_id) as session:
+        patient = session.get_one(Patient, (plan.patient.clinic_id, plan.patient.id))
+        silence_patient(session, patient, now=clock())
+    assert set(plan.waiting().values()) == {None}
+    assert plan.appointment.state == "cancelled"
