@@ -15,7 +15,8 @@ class Figure:
     """One line of the results.
 
     `n` is how many rounds were measured, `spread` the lowest and the highest of them,
-    `aim` what the figure is meant to reach (None: it is only told).
+    `aim` what the figure is meant to reach, `limit` what it must stay below (None: it is only
+    told).
     """
 
     name: str
@@ -24,6 +25,7 @@ class Figure:
     n: int
     spread: tuple[float, float]
     aim: float | None = None
+    limit: float | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -31,6 +33,8 @@ class Figure:
         """The figure as cells of a table."""
         low, high = self.spread
         aim = "" if self.aim is None else f"≥ {self.aim:g}"
+        if self.limit is not None:
+            aim = f"≤ {self.limit:g}"
         return (
             self.name,
             f"{self.value:,.2f}",
@@ -82,6 +86,7 @@ def absolute(
     *,
     digits: int = 1,
     aim: float | None = None,
+    limit: float | None = None,
     **detail: Any,
 ) -> Figure:
     """Return the median of what the rounds measured."""
@@ -92,6 +97,7 @@ def absolute(
         n=len(measured),
         spread=(round(min(measured), digits), round(max(measured), digits)),
         aim=aim,
+        limit=limit,
         detail=detail,
     )
 

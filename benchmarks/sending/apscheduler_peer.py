@@ -30,6 +30,7 @@ class APScheduler(Peer):
     """APScheduler as a contestant."""
 
     name = "apscheduler"
+    slow = 4
 
     @property
     def processes(self) -> int:

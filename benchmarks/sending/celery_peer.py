@@ -40,6 +40,7 @@ class CeleryPrefork(Peer):
     """Celery as a contestant: each worker is a parent with as many children as are in flight."""
 
     name = "celery"
+    slow = 4
     ready = " ready."
 
     def prepare(self, *, due: int, future: int) -> None:

@@ -5,7 +5,6 @@ is told to happen a hundred times as often as by default, so that a run need not
 """
 
 import json
-import os
 import time
 import uuid
 from typing import Any

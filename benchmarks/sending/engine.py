@@ -97,6 +97,8 @@ class Engine(ABC):
 
     name: ClassVar[str]
     ready: ClassVar[str] = "ready"
+    slow: ClassVar[int] = 1
+    """One that is slow gets this fraction of the reminders."""
 
     def __init__(self, place: Place) -> None:
         self.place = place

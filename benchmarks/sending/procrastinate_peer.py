@@ -28,6 +28,7 @@ class Procrastinate(Peer):
     """Procrastinate as a contestant: each worker runs its tasks in threads."""
 
     name = "procrastinate"
+    slow = 4
 
     def prepare(self, *, due: int, future: int) -> None:
         """Make the queue; what is in the future is copied from one job inside the database."""

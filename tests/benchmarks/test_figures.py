@@ -42,6 +42,7 @@ def test_results_of_some_figures_leave_the_others(tmp_path: Path) -> None:
         "n": 3,
         "spread": [1, 3],
         "aim": None,
+        "limit": None,
         "detail": {"machine": MACHINE},
     }
 
@@ -50,3 +51,4 @@ def test_the_table_names_the_machine_and_the_aim() -> None:
     text = table([absolute("one", [2], "ratio", aim=0.55)], MACHINE)
     assert text.startswith("cpu an abacus, cores 1\n")
     assert "≥ 0.55" in text
+    assert "≤ 30" in table([absolute("two", [2], "s", limit=30)], MACHINE)
