@@ -35,6 +35,7 @@ from recovery_service.domain.plan_template_parts import (
 from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.domain.recurrence_rules import InvalidRule, Rule
 from recovery_service.domain.reminder_kinds import PLANNABLE, REMINDER_KINDS
+from recovery_service.domain.slot_names import require_neutral
 
 __all__ = [
     "ContentError",
@@ -149,6 +150,7 @@ def _rule(table: Fields, kind: str) -> Rule:
             quiet=behaviour.quiet,
             priority=behaviour.priority,
         )
+        require_neutral(rule)
     except InvalidRule as refusal:
         table.refuse(f"rule{refusal.pointer} {refusal.message}")
     if rule.anchor == "surgery" and rule.from_day == 0:

@@ -16,6 +16,7 @@ from recovery_service.domain.local_time import local_date, start_of_day
 from recovery_service.domain.plan_changes import Entry, PlanChanges, compare
 from recovery_service.domain.recurrence_rules import Rule
 from recovery_service.domain.reminder_times import with_own_times
+from recovery_service.domain.sitting_breaks import if_wanted
 from recovery_service.models import (
     Episode,
     Patient,
@@ -169,6 +170,7 @@ def _item(item: PlanItem, patient: Patient, calendar: _Calendar, language: str) 
     own = patient.preferences.get("reminder_times", {})
     names = (str(item.lineage_id), item.code, item.kind)
     rule = with_own_times(Rule.parse(item.rule), own, names)
+    rule = if_wanted(rule, item.kind, patient.preferences)
     return {
         "id": item.lineage_id,
         "code": item.code,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.recurrence_rules import InvalidRule, Rule
 from recovery_service.domain.reminder_kinds import reminder_kind
+from recovery_service.domain.slot_names import require_neutral
 from recovery_service.errors import InvalidField, NoSuchObject
 from recovery_service.models import PlanItem, PlanRestriction, PlanRevision
 from recovery_service.services.plans import touch
@@ -152,14 +153,16 @@ def item_of(session: Session, draft: PlanRevision, lineage_id: UUID) -> PlanItem
 def _rule(kind: str, written: Mapping[str, Any]) -> Rule:
     behaviour = reminder_kind(kind)
     try:
-        return Rule.parse(
+        rule = Rule.parse(
             written,
             identity=behaviour.identity,
             quiet=behaviour.quiet,
             priority=behaviour.priority,
         )
+        require_neutral(rule)
     except InvalidRule as refusal:
         raise InvalidField(f"/rule{refusal.pointer}", f"This {refusal.message}.") from None
+    return rule
 
 
 def _merged(standing: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
