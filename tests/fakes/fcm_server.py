@@ -68,6 +68,10 @@ class FcmServer(H2Server):
         """Answer every message with an error; None accepts them again."""
         self._refusal = None if code is None else error(code, **how)
 
+    def answer_all(self, reply: Reply) -> None:
+        """Answer every message so."""
+        self._refusal = reply
+
     def refuse_token(self, token: str, code: str, **how: Any) -> None:
         """Answer messages to one token with an error."""
         self._refused_tokens[token] = error(code, **how)

@@ -19,6 +19,7 @@ from tests.contract.phone_rigs import FCM_TOKEN, fcm, phone
 from tests.fakes import apns_server
 from tests.fakes.certificates import write_certificate
 from tests.fakes.fcm_server import FcmServer
+from tests.fakes.h2_server import Reply
 
 OTHER = "other-phone:" + "APA91b" * 20
 
@@ -339,7 +340,25 @@ def test_at_most_so_many_are_under_way_at_once(google: FcmServer, certificate: P
     assert all_sent(both[0] + both[1])
 
 
-def test_no_redirect_is_followed_and_no_proxy_taken(
+def test_a_push_that_drips_ends_at_its_own_time_and_not_with_the_batch(
+    google: FcmServer, certificate: Path
+) -> None:
+    """Planted: `Batches._one` without its timeout."""
+    with sender(google, certificate, connect_seconds=0.4, read_seconds=0.4) as channel:
+        assert all_sent(push(channel))
+        google.behave(path="messages:send", mode="drip", times=1)
+        began = time.monotonic()
+        assert push(channel).pop() == Retry(None, "timeout")
+        assert time.monotonic() - began < 5
+
+
+def test_a_redirect_is_an_answer(google: FcmServer, channel: Fcm) -> None:
+    google.answer_all(Reply(302, None, {"location": f"{google.origin}/elsewhere"}))
+    assert push(channel) == [Dead("redirected")]
+    assert [request.path for request in google.requests].count("/elsewhere") == 0
+
+
+def test_no_proxy_is_taken_from_the_environment(
     google: FcmServer, channel: Fcm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
