@@ -67,6 +67,16 @@ WITH mine AS MATERIALIZED (
 {_ALL_ABOUT}
 """
 
+# Those of one occurrence that are due or overdue, whoever is to send them.
+_OF_ONE = f"""
+WITH mine AS (
+    SELECT * FROM delivery
+     WHERE clinic_id = %(clinic_id)s AND occurrence_id = %(occurrence_id)s
+       AND state = 'ready' AND wake_at <= %(now)s
+)
+{_ALL_ABOUT}
+"""
+
 
 class Ticket(NamedTuple):
     """A claimed delivery: its key, nothing that could have changed meanwhile."""
@@ -133,6 +143,14 @@ def owned(session: Session, tickets: Sequence[Ticket], *, owner: UUID, now: date
     return [
         Held(*row) for row in run(session, _OWNED, keys(tickets) | {"owner": owner, "now": now})
     ]
+
+
+def of_occurrence(
+    session: Session, clinic_id: UUID, occurrence_id: int, *, now: datetime
+) -> list[Held]:
+    """Return the unsent deliveries of one occurrence as a sender would see them."""
+    values = {"clinic_id": clinic_id, "occurrence_id": occurrence_id, "now": now}
+    return [Held(*row) for row in run(session, _OF_ONE, values)]
 
 
 def keys(rows: Sequence[Ticket | Held]) -> dict[str, Any]:

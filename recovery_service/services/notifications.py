@@ -143,7 +143,7 @@ def inbox(
         page += _BEFORE
         values |= {"sent_at": before[0], "delivery_id": before[1]}
     rows = session.execute(text(_INBOX.format(page=page + _NEWEST)), values)
-    return [InboxRow(*row[:4], *_in_utc(row[4:8]), _push(row[8:])) for row in rows]
+    return [InboxRow._make([*row[:4], *_in_utc(row[4:8]), _push(row[8:])]) for row in rows]
 
 
 def _push(told: Sequence[str | None]) -> tuple[str, str, str | None] | None:
