@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy import RowMapping, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
+from sqlalchemy.types import Boolean, DateTime, String, Uuid
 from sqlalchemy.types import Date as DateType
-from sqlalchemy.types import DateTime, String, Uuid
 
 from recovery_service.domain.recurrence import Occurrence
 from recovery_service.domain.rescheduling import PASSED_BEFORE_START
@@ -31,15 +31,21 @@ class Standing(NamedTuple):
     due_at: datetime
     expires_at: datetime
     open: bool
+    told: bool
     unmet: bool
 
 
 class NewRow(NamedTuple):
-    """An occurrence to write; with a reason it is missed from the start."""
+    """An occurrence to write; with a reason it is missed from the start.
+
+    One that had been `left` without a delivery is a device's if it is at all: what that has
+    shown already is not told again because the plan was edited.
+    """
 
     lineage_id: UUID
     occurrence: Occurrence
     reason: str | None = None
+    left: bool = False
 
 
 # Deliveries are locked first: a sender that claims one meanwhile has met the occurrence.
@@ -54,6 +60,8 @@ SELECT d.id FROM delivery d
 _STANDING = text("""
 SELECT o.id, o.lineage_id, o.occ_key, o.local_date, o.due_at, o.expires_at,
        o.state IN ('due', 'snoozed') AS open,
+       EXISTS (SELECT FROM delivery d
+                WHERE d.clinic_id = o.clinic_id AND d.occurrence_id = o.id) AS told,
        (o.state = 'due' OR o.reason = :passed)
        AND NOT EXISTS (SELECT FROM delivery d
                         WHERE d.clinic_id = o.clinic_id AND d.occurrence_id = o.id
@@ -77,25 +85,30 @@ UPDATE occurrence SET state = 'cancelled', reason = :reason, closed_at = :now
 """)
 
 _STORE = text(f"""
-WITH stored AS (
+WITH n AS (
+    SELECT *
+      FROM unnest(:lineages, :keys, :dates, :dues, :expiries, :reasons, :left)
+           AS n (lineage_id, occ_key, local_date, due_at, expires_at, reason, left_to_device)
+), stored AS (
     INSERT INTO occurrence (clinic_id, lineage_id, occ_key, local_date, due_at, expires_at,
                             state, reason, round, closed_at)
     SELECT :clinic_id, n.lineage_id, n.occ_key, n.local_date, n.due_at, n.expires_at,
            CASE WHEN n.reason IS NULL THEN 'due' ELSE 'missed' END, n.reason, 0,
            CASE WHEN n.reason IS NULL THEN NULL ELSE CAST(:now AS timestamptz) END
-      FROM unnest(:lineages, :keys, :dates, :dues, :expiries, :reasons)
-           AS n (lineage_id, occ_key, local_date, due_at, expires_at, reason)
+      FROM n
     ON CONFLICT (clinic_id, lineage_id, occ_key) DO NOTHING
-    RETURNING clinic_id, id, lineage_id, due_at, state
+    RETURNING clinic_id, id, lineage_id, occ_key, due_at, state
 )
 INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, cause, state,
                       wake_at, attempts)
 SELECT o.clinic_id, o.id, d.id, d.channel, 0,
        CASE s.remind_via WHEN 'device' THEN 'takeover' ELSE 'due' END, 'ready', o.due_at, 0
   FROM stored o
+  JOIN n ON n.lineage_id = o.lineage_id AND n.occ_key = o.occ_key
   JOIN schedule s ON s.clinic_id = o.clinic_id AND s.id = o.lineage_id
   JOIN destination d ON d.clinic_id = s.clinic_id AND d.patient_id = s.patient_id
- WHERE o.state = 'due' AND {takes("s.kind")} AND {is_ours("s.remind_via", "o.due_at")}
+ WHERE o.state = 'due' AND NOT (s.remind_via = 'device' AND n.left_to_device)
+   AND {takes("s.kind")} AND {is_ours("s.remind_via", "o.due_at")}
 """).bindparams(
     bindparam("clinic_id", type_=Uuid),
     bindparam("lineages", type_=ARRAY(Uuid)),
@@ -104,6 +117,7 @@ SELECT o.clinic_id, o.id, d.id, d.channel, 0,
     bindparam("dues", type_=ARRAY(DateTime(timezone=True))),
     bindparam("expiries", type_=ARRAY(DateTime(timezone=True))),
     bindparam("reasons", type_=ARRAY(String)),
+    bindparam("left", type_=ARRAY(Boolean)),
 )
 
 
@@ -154,5 +168,6 @@ def store(session: Session, clinic_id: UUID, rows: Sequence[NewRow], *, now: dat
             "dues": [row.occurrence.due_at for row in rows],
             "expiries": [row.occurrence.expires_at for row in rows],
             "reasons": [row.reason for row in rows],
+            "left": [row.left for row in rows],
         },
     )

@@ -81,7 +81,8 @@ def carry_on(session: Session, course: Course, wanted: Sequence[Wanted]) -> None
             schedule = _begin_row(course, item)
             session.add(schedule)
         _apply(course, schedule, item, plan.next)
-        written += [NewRow(item.lineage_id, each) for each in plan.keep]
+        left = {row.occ_key for row in mine if row.unmet and not row.told}
+        written += [NewRow(item.lineage_id, each, left=each.occ_key in left) for each in plan.keep]
         if plan.missed is not None:
             written.append(NewRow(item.lineage_id, plan.missed, plan.reason))
     _retire(session, course, schedules, [row for row in rows if not row.unmet])

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
@@ -220,6 +220,26 @@ def test_what_the_clinic_allows_changes_the_plans_that_are_left_to_devices(
     assert (revision_of(patient), revision_of(other)) == (1, 0)
     assert admin("PATCH", "/clinic", json={"name": "Other name"}).status_code == 200
     assert revision_of(patient) == 1
+
+
+def test_what_a_device_has_shown_is_not_pushed_because_the_plan_was_edited(
+    call: Caller, patient: PatientAtHome
+) -> None:
+    """Planted: write what an edit keeps as if it had just fallen due."""
+    item = plan_item(patient, "medication", ON_DEVICE, now=MONDAY)
+    with transaction(patient.clinic_id) as session:
+        session.execute(delete(Destination).where(Destination.patient_id == patient.id))
+    materialise(item, now=MONDAY)
+    with transaction(patient.clinic_id) as session:
+        session.add(
+            Destination(
+                clinic_id=patient.clinic_id, id=uuid4(), patient_id=patient.id, channel="inbox",
+                created_at=MONDAY,
+            )
+        )  # fmt: skip
+    assert call("PATCH", "/me", json={"time_zone": "Europe/Paris"}).status_code == 200
+    assert item.rows()["20260302.morning"].state == "due"
+    assert item.deliveries() == []
 
 
 def test_a_new_language_is_a_new_plan(call: Caller, patient: PatientAtHome, item: Item) -> None:

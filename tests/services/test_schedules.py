@@ -80,11 +80,11 @@ def test_a_plan_for_a_later_day_is_silent_until_then(home: Home) -> None:
     assert (standing(item), states(item)) == ("03-09 540", {})
 
 
-def test_an_item_that_only_the_device_reminds_of_has_no_deliveries(home: Home) -> None:
+def test_what_is_left_to_a_device_that_cannot_know_of_it_yet_is_taken_over(home: Home) -> None:
     item = home.new_item()
     rule = DAILY | {"remind_via": "device"}
     home.publish((item, PHYSIO, rule), now=at(2, 10), effective_from=TODAY)
-    assert (states(item), unsent(item)) == ({"20260302.morning": "due"}, 0)
+    assert (states(item), unsent(item)) == ({"20260302.morning": "due"}, 2)
 
 
 def test_a_muted_kind_is_written_and_not_sent(home: Home) -> None:
