@@ -1,4 +1,7 @@
-"""The fleet over a real broker: no message that is lost, repeated or late changes anything."""
+"""The fleet over a real broker: no message that is lost, repeated or late changes anything.
+
+The defects were planted where they can be met at will: `tests/reminders/test_fleet.py`.
+"""
 
 import base64
 import json
@@ -70,7 +73,6 @@ def test_a_worker_and_a_fleet_send_each_reminder_once(ward: Ward, crowd_of: Crow
 def test_a_broker_that_is_killed_and_comes_back_empty_loses_and_repeats_nothing(
     ward: Ward, crowd_of: Crowds, broker: BrokerServer
 ) -> None:
-    """Planted: claim for the fleet without a lease that ends, and what was queued is lost."""
     crowd = crowd_of(ROWS)
     ward.provider.behave(delay=0.5)
     ward.start()
@@ -89,7 +91,6 @@ def test_a_broker_that_is_killed_and_comes_back_empty_loses_and_repeats_nothing(
 def test_a_message_delivered_again_and_again_changes_nothing(
     ward: Ward, crowd_of: Crowds, broker: BrokerServer
 ) -> None:
-    """Planted: take over whatever the message names, without the token."""
     crowd = crowd_of(8 * CHUNK)
     worker = ward.start()
     eventually(lambda: len(broker.waiting()) == 8, "all chunks wait in the broker")
@@ -108,7 +109,6 @@ def test_a_message_delivered_again_and_again_changes_nothing(
 def test_killing_the_fleet_loses_nothing_and_repeats_at_most_a_chunk_each_time(
     ward: Ward, crowd_of: Crowds
 ) -> None:
-    """Planted: take over and settle as sent first, and what the dead had in hand never arrives."""
     crowd = crowd_of(ROWS)
     ward.provider.behave(delay=0.1)
     chance = random.Random(SEED)  # noqa: S311 - a repeatable run
@@ -132,7 +132,6 @@ def test_killing_the_fleet_loses_nothing_and_repeats_at_most_a_chunk_each_time(
 def test_without_its_broker_a_worker_sends_by_itself_and_says_so_once(
     ward: Ward, crowd_of: Crowds, broker: BrokerServer
 ) -> None:
-    """Planted: raise where the broker does not answer, and nothing goes out until it is back."""
     broker.kill()
     crowd = crowd_of(5 * CHUNK)
     workers = [ward.start(), ward.start(fleet="webpush")]
