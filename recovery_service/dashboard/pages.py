@@ -81,6 +81,7 @@ def words() -> dict[str, Any]:
         "translated": lambda texts: in_language(texts, LANGUAGE) if texts else "",
         "short_date": _short_date,
         "short_instant": _short_instant,
+        "clock_time": _clock_time,
         "reason_text": lambda reason: reason_words.reason_in_words(
             parts().content, reason, LANGUAGE
         ),
@@ -114,6 +115,11 @@ def _short_instant(instant: datetime | None, zone_name: str) -> str:
         return ""
     local = instant.astimezone(zone(zone_name))
     return f"{_short_date(local.date())}, {local:%H:%M}"
+
+
+def _clock_time(instant: datetime, zone_name: str) -> str:
+    """Return the time of day on the clock of a zone."""
+    return f"{instant.astimezone(zone(zone_name)):%H:%M}"
 
 
 def _asset_url(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
 from recovery_service.domain.content import Content
-from recovery_service.domain.local_time import local_date
 from recovery_service.errors import NoSuchObject
 from recovery_service.models import (
     CheckIn,
@@ -32,48 +31,10 @@ from recovery_service.services.patient_views import PatientView, view_patient
 from recovery_service.services.plans import PlanView
 from recovery_service.services.progress import Progress, progress_of
 from recovery_service.services.scope import patient_in_scope
+from recovery_service.services.sent_reminders import ReminderDay, sent_reminders
 from recovery_service.services.templates import TemplateSummary, all_templates, default_for
 
 LAST_CHECK_INS = 7
-LAST_SENT = 20
-_SENT_DAYS = timedelta(days=7)
-
-# What was sent for the occurrences of a week, newest first; titles come from the newest
-# revision that knows the item, or from the appointment.
-_SENT = """
-SELECT coalesce(i.title, a.title), s.kind, t.channel, d.state, d.reason, d.round,
-       coalesce(d.settled_at, d.wake_at), d.delivered_at, d.opened_at
-  FROM schedule s
-  JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
-                   AND (o.occ_key >= %(from_key)s OR o.occ_key = 'once')
-                   AND o.local_date >= %(from_date)s
-  JOIN delivery d ON d.clinic_id = o.clinic_id AND d.occurrence_id = o.id
-  JOIN destination t ON t.clinic_id = d.clinic_id AND t.id = d.destination_id
-  LEFT JOIN LATERAL (
-       SELECT i.title FROM plan_item i
-         JOIN plan_revision v ON v.clinic_id = i.clinic_id AND v.id = i.revision_id
-        WHERE i.clinic_id = s.clinic_id AND i.lineage_id = s.id AND v.state <> 'draft'
-        ORDER BY v.number DESC LIMIT 1) i ON true
-  LEFT JOIN appointment a ON a.clinic_id = s.clinic_id AND a.id = s.id
- WHERE s.clinic_id = %(clinic_id)s AND s.patient_id = %(patient_id)s AND t.channel <> 'inbox'
- ORDER BY 7 DESC
- LIMIT %(limit)s
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """One delivery: `state` as stored, `at` when it was settled or wakes next."""
-
-    title: dict[str, str]
-    kind: str
-    channel: str
-    state: str
-    reason: str | None
-    round: int
-    at: datetime
-    delivered_at: datetime | None
-    opened_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +50,7 @@ class PatientPage:
     progress: Progress
     weeks: Sequence[ExerciseWeek]
     check_ins: Sequence[CheckIn]
-    sent: Sequence[Sent]
+    reminders: Sequence[ReminderDay]
     appointments: Sequence[AppointmentView]
     today: Sequence[AgendaEntry]
     phone_enrolled: bool
@@ -143,7 +104,7 @@ def read_patient_page(
         check_ins=check_ins_of(
             session, patient.clinic_id, limit=LAST_CHECK_INS, episode_id=episode.id
         )[:LAST_CHECK_INS],
-        sent=_sent(session, patient, now=now),
+        reminders=sent_reminders(session, patient, content, now=now, language=language),
         appointments=appointments_of(session, patient.clinic_id, episode_id=episode.id, now=now),
         today=due_today(
             session,
@@ -190,21 +151,6 @@ def _phase(plan: PlanView | None, standing: EpisodeView) -> dict[str, Any] | Non
     return next(
         (phase for phase in revision.phases if phase["from_day"] <= day <= phase["to_day"]), None
     )
-
-
-def _sent(session: Session, patient: Patient, *, now: datetime) -> list[Sent]:
-    first: date = local_date(patient.time_zone, now) - _SENT_DAYS
-    values = {
-        "clinic_id": patient.clinic_id,
-        "patient_id": patient.id,
-        "from_date": first,
-        "from_key": f"{first:%Y%m%d}",
-        "limit": LAST_SENT,
-    }
-    rows = session.connection().exec_driver_sql(_SENT, values)
-    names = ("title", "kind", "channel", "state", "reason", "round", "at", "delivered_at",
-             "opened_at")  # fmt: skip
-    return [Sent(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 def _enrolled(session: Session, patient: Patient) -> bool:
