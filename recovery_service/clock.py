@@ -26,6 +26,12 @@ class SystemClock:
         return time.monotonic()
 
 
+def uptime() -> float:
+    """Return seconds since the machine started, asleep or awake, whatever the wall clock says."""
+    asleep_too = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(asleep_too)
+
+
 class ManualClock:
     """A clock that stands still until it is told to move, for tests and the demo's past."""
 

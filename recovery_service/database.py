@@ -4,7 +4,7 @@ import select
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -15,7 +15,7 @@ from psycopg.types.json import set_json_loads
 from sqlalchemy import Engine, event, exc, make_url
 from sqlalchemy.orm import Session
 
-from recovery_service.clock import Clock
+from recovery_service.clock import Clock, uptime
 from recovery_service.extensions import db
 
 _SCOPE = "SELECT set_config('app.clinic_id', %s, true)"
@@ -159,22 +159,29 @@ def install_liveness_check(engine: Engine) -> None:
 def database_clock(engine: Engine, system: Clock) -> Clock:
     """Return a clock that agrees with the database's.
 
-    Two machines whose clocks differ then agree on what is due. The offset
-    is taken anew with each connection of the pool.
+    Two machines whose clocks differ then agree on what is due. It is compared with
+    each connection of the pool, and goes on by the machine's uptime from there: a wall
+    clock that is set under a running worker would have it take every lease for run out.
     """
-    offset = timedelta()
+    compared: tuple[datetime, float] | None = None
 
     @event.listens_for(engine, "connect")
     def compare(driver: Any, record: Any) -> None:  # noqa: ARG001
-        nonlocal offset
-        asked = system()
+        nonlocal compared
+        asked = uptime()
         with driver.cursor() as cursor:
             cursor.execute("SELECT clock_timestamp()")
-            said = cursor.fetchone()[0]
+            said = cursor.fetchone()[0].astimezone(UTC)
         driver.rollback()
-        offset = said - (asked + (system() - asked) / 2)
+        compared = (said, (asked + uptime()) / 2)
 
-    return lambda: system() + offset
+    def now() -> datetime:
+        if compared is None:
+            return system()
+        said, at = compared
+        return said + timedelta(seconds=uptime() - at)
+
+    return now
 
 
 def require_fit_server(engine: Engine, *, durable: bool) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url
 
 from recovery_service import database
+from recovery_service.clock import ManualClock
 from recovery_service.database import (
     UnfitDatabaseError,
     database_clock,
@@ -96,3 +97,18 @@ def test_a_machine_with_a_wrong_clock_agrees_with_the_database(
         with engine.connect() as connection:
             said = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
     assert abs(clock() - said) < timedelta(seconds=5)
+
+
+def test_a_clock_that_is_set_while_it_runs_moves_nothing(
+    postgres: EmbeddedPostgres, shared_database: str
+) -> None:
+    """Planted: the wall clock and an offset of when the connection began."""
+    wall = ManualClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
+    with engine_of(postgres.url(shared_database, "recovery_app")) as engine:
+        clock = database_clock(engine, wall)
+        with engine.connect():
+            before = clock()
+            for hours in (1, -2):
+                wall.advance(timedelta(hours=hours))
+                assert timedelta(0) <= clock() - before < timedelta(seconds=5)
+            assert clock().utcoffset() == timedelta(0)
