@@ -79,7 +79,8 @@ class Situation:
     `expected_missed` counts the check-ins that were expected since the last one and did
     not come; `calls` are the dates of those for which somebody without a smartphone is to be
     called, from the day itself on. `done` of `due` are the exercises of 7 days. `warnings`
-    are safety items of the latest check-in with their answers, of this week only.
+    are safety items of the latest check-in with their answers, of this week only. `nudged`
+    counts what of yesterday and today was spoken of twice and still not answered.
     """
 
     today: date
@@ -99,6 +100,7 @@ class Situation:
     due: int = 0
     follow_ups: Sequence[FollowUp] = ()
     visits: Sequence[Visit] = ()
+    nudged: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +235,9 @@ def _contact(situation: Situation) -> Iterable[Reason]:
 
 
 def _exercise(situation: Situation) -> Iterable[Reason]:
+    if situation.nudged and situation.episode_state != "on_hold":
+        # One nudge, and then it is a person's to ask: the machine does not insist.
+        yield Reason(code="nudge_unanswered", urgency=32, facts={"count": situation.nudged})
     if situation.episode_state == "on_hold" or situation.due < ADHERENCE_LEAST:
         return
     if situation.done / situation.due < ADHERENCE_LOW:

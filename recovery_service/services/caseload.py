@@ -44,6 +44,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "all": ("open", "on_hold", "ended"),
 }
 
+NUDGED = [name for name, kind in REMINDER_KINDS.items() if kind.nudged]
 EXERCISE = [name for name, kind in REMINDER_KINDS.items() if kind.counts == "exercise"]
 
 _SILENCE_REACH = timedelta(days=21)
@@ -160,6 +161,8 @@ def _values(clinic_id: UUID, wish: Wish) -> dict[str, Any]:
         "today": today,
         "counted": EXERCISE,
         "unanswered": UNANSWERED,
+        "nudged": NUDGED,
+        "nudged_from": f"{today - 2 * _DAY:%Y%m%d}",
         "week_from": f"{today - WEEK - _DAY:%Y%m%d}",
         "silence_from": f"{today - _SILENCE_REACH:%Y%m%d}",
         "until": f"{today + 2 * _DAY:%Y%m%d}",
@@ -208,6 +211,7 @@ def _entry(
         due=exercise.due,
         follow_ups=follow_ups,
         visits=[_visit(each, row.time_zone) for each in row.visits or ()],
+        nudged=sum(_day(day) >= today - _DAY for day in row.nudged or ()),
     )
     return CaseloadEntry(
         id=row.id,

@@ -41,7 +41,7 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
        c.procedure, c.state, c.surgery_date, c.discharge_date, plan.published, plan.draft,
        reach.enrolled, reach.reachable, last.local_date, last.received_at, last.answers,
        pain.days, silence.days,
-       exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows
+       exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows, nudged.days
   FROM chosen c
  CROSS JOIN LATERAL (
        SELECT coalesce(bool_or(v.state = 'live'), false) AS published,
@@ -117,6 +117,16 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
                OR a.state = 'booked' AND a.starts_at > %(now)s AND a.response = 'request_change'
                OR a.state = 'booked'
                   AND a.starts_at + a.minutes * interval '1 minute' <= %(now)s)) visits
+ CROSS JOIN LATERAL (
+       SELECT jsonb_agg(o.local_date) AS days
+         FROM schedule s
+         JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
+                          AND o.occ_key >= %(nudged_from)s AND o.occ_key < %(until)s
+        WHERE s.clinic_id = c.clinic_id AND s.patient_id = c.id AND s.kind = ANY(%(nudged)s)
+          AND s.episode_id = c.episode_id AND o.state = 'missed' AND o.reason = 'not_answered'
+          AND EXISTS (SELECT FROM delivery d
+                       WHERE d.clinic_id = o.clinic_id AND d.occurrence_id = o.id
+                         AND d.cause = 'nudge' AND d.state = 'sent')) nudged
  {final}
 """
 
@@ -165,6 +175,7 @@ class CaseloadRow(NamedTuple):
     booked_title: Mapping[str, str] | None
     to_book: list[Any] | None
     visits: list[Any] | None
+    nudged: list[str] | None
 
 
 def statement(sort: str, *, with_ended: bool) -> str:

@@ -58,6 +58,9 @@ def _window(first: int, last: int) -> FollowUp:
     ("changes", "codes"),
     [
         ({}, []),
+        ({"nudged": 1}, ["nudge_unanswered"]),
+        ({"nudged": 2, "episode_state": "on_hold"}, ["on_hold"]),
+        ({"nudged": 2, "episode_state": "ended"}, []),
         (_leg(6, 3), ["pain_rising"]),
         (_leg(5, 3), ["pain_rising"]),
         (_leg(4.5, 3), []),
@@ -206,3 +209,11 @@ def test_every_procedure_has_a_leading_pain_question() -> None:
     assert pain_items("cervical_anterior") == ("nrs_arm", "nrs_neck")
     assert pain_items("lumbar_fusion_mis") == ("nrs_back", "nrs_leg")
     assert all(len(set(pain_items(one))) in (2, 4) for one in PROCEDURES)
+
+
+def test_who_leaves_nudges_unanswered_comes_behind_who_is_silent() -> None:
+    """Planted: a nudge above a silence; the count left out of the facts."""
+    (nudged,) = reasons_for_attention(replace(WELL, nudged=3))
+    assert nudged.facts == {"count": 3}
+    silent = replace(WELL, nudged=3, expected_missed=2, last_check_in=TODAY - timedelta(days=3))
+    assert [each.code for each in reasons_for_attention(silent)] == ["silent", "nudge_unanswered"]

@@ -12,6 +12,7 @@ from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.extensions import db, parts
 from recovery_service.models import (
+    Delivery,
     Destination,
     Episode,
     PatientExternalId,
@@ -286,3 +287,42 @@ def test_one_statement_however_many_patients_and_however_long_their_history(
     finally:
         event.remove(db.engine, "before_cursor_execute", count)
     assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("back", "cause", "state", "reason", "counted"),
+    [
+        (0, "nudge", "sent", "not_answered", True),
+        (1, "nudge", "sent", "not_answered", True),
+        (2, "nudge", "sent", "not_answered", False),
+        (0, "due", "sent", "not_answered", False),
+        (0, "nudge", "dropped", "not_answered", False),
+        (0, "nudge", "sent", "paused", False),
+    ],
+)
+def test_what_stays_unanswered_after_its_nudge_is_for_a_person(
+    clinic: ClinicWithStaff, clock: ManualClock, back: int, cause: str, state: str,
+    reason: str, counted: bool,
+) -> None:  # fmt: skip
+    """Planted: any delivery taken for a nudge; one that was dropped; the day before yesterday."""
+    patient = settled(clinic, clock)
+    tell(patient, 0, nrs_leg=1)
+    item = plan_item(patient, now=clock())
+    happened(item, back, "missed", reason)
+    with transaction(clinic.id) as session:
+        phone = session.scalar(select(Destination.id).where(Destination.channel == "webpush"))
+        assert phone is not None
+        (row,) = [each for each in item.rows().values() if each.occ_key.endswith(".a")]
+        session.add(
+            Delivery(
+                clinic_id=clinic.id, occurrence_id=row.id, destination_id=phone, round=1,
+                channel="webpush", cause=cause, state=state, reason="confirmed",
+                wake_at=clock(), settled_at=clock(),
+            )
+        )  # fmt: skip
+    entry = _only(clinic, clock)
+    assert ("nudge_unanswered" in _codes(entry)) is counted
+    if counted:
+        (told,) = [each for each in entry.reasons if each.code == "nudge_unanswered"]
+        words = reason_in_words(parts().content, told, "en")
+        assert words == "No answer to a reminder and its repeat"
