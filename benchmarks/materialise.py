@@ -78,7 +78,7 @@ def measure(
     with connected(server, template) as connection:
         seed_due(connection, count)
     settle(server, template)
-    book = _Book(server, template, count)
+    book = Book(server, template, count)
     contestants = {
         "one": book.ours(1),
         "two": book.ours(2),
@@ -95,7 +95,7 @@ def measure(
     return [figure for figure in _figures(rates, count, jobs) if figure.name in wanted]
 
 
-class _Book:
+class Book:
     """The contestants; each starts from a copy of one database, and is held to one result."""
 
     def __init__(self, server: EmbeddedPostgres, template: str, count: int) -> None:

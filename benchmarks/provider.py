@@ -119,6 +119,10 @@ class Provider:
         """Start with empty books."""
         self._ask("/forget")
 
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
     def _ask(self, path: str) -> Any:
         self._connection.request("GET", path)
         return json.loads(self._connection.getresponse().read())
@@ -135,7 +139,9 @@ def counting_provider() -> Iterator[Provider]:
     )
     try:
         assert process.stdout is not None
-        yield Provider(process.stdout.readline().strip())
+        provider = Provider(process.stdout.readline().strip())
+        yield provider
+        provider.close()
     finally:
         process.kill()
         process.communicate()
