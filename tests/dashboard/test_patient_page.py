@@ -1,19 +1,29 @@
 """One patient's page, its buttons, and the sheet that goes home."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.domain.identifiers import new_id
-from recovery_service.models import AuditEvent, Base, CheckIn, Device, Episode, PlanRevision
+from recovery_service.models import (
+    AuditEvent,
+    Base,
+    CheckIn,
+    Delivery,
+    Device,
+    Episode,
+    PlanRevision,
+)
 from tests.dashboard.browser import Browser, hidden, patient_of, registration, signed_in
 from tests.factories import ClinicWithStaff, make_patient
+from tests.plan_rows import materialise, plan_item
 
 CODE = re.compile(r'<p class="code">([0-9A-Z]{4}-[0-9A-Z]{4})</p>')
 PAYLOAD = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
@@ -273,3 +283,55 @@ def test_a_clinic_without_patients_explains_itself(browser: Browser) -> None:
 def test_an_address_nobody_meant_gets_the_usual_order(browser: Browser) -> None:
     assert browser.get("/?sort=worst&status=dead&q=%00").status_code == 200
     assert hidden(browser.get("/"), "csrf_token")
+
+
+def test_a_week_of_reminders_is_told_with_why_and_not_how_they_were_met(
+    app: Flask, browser: Browser, clinic: ClinicWithStaff, clock: ManualClock
+) -> None:
+    """Planted: the lead's arrival left out; `opened_at` shown; times on the server's clock."""
+    with app.app_context():
+        patient = make_patient(clinic, now=clock(), zone="Europe/Istanbul")
+        item = plan_item(patient, now=clock() - timedelta(days=1), zone="Europe/Istanbul")
+        materialise(item, now=clock())
+        ends: list[dict[str, Any]] = [
+            {"state": "sent", "delivered_at": clock(), "opened_at": clock()},
+            {"state": "sent", "reason": "bundled"},
+        ]
+        push = [each for each in item.deliveries() if each.channel == "webpush"]
+        assert len(push) >= len(ends)
+        with transaction(clinic.id) as session:
+            for delivery, values in zip(push, ends, strict=False):
+                chosen = update(Delivery).where(Delivery.id == delivery.id)
+                session.execute(chosen.values(settled_at=clock(), lead_id=push[0].id, **values))
+    page = browser.get(f"/patients/{patient.id}").text
+    section = page[page.index('id="reminders-title"') :].partition("</section>")[0]
+    assert section.count("Reached the device") == len(ends)
+    assert "It came together with others" in section
+    assert "It was due." in section
+    assert "12:00" in section
+    assert "pened" not in section
+    assert "ismissed" not in section
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ({"state": "dropped", "reason": "over_budget"}, ["Not sent", "had enough reminders"]),
+        ({"state": "dead", "reason": "gone"}, ["Not sent", "no longer takes notifications"]),
+        ({"state": "sent"}, ["Sent", "It was due."]),
+    ],
+)
+def test_a_reminder_that_did_not_come_says_why(
+    app: Flask, browser: Browser, clinic: ClinicWithStaff, clock: ManualClock,
+    values: dict[str, str], shown: list[str],
+) -> None:  # fmt: skip
+    with app.app_context():
+        patient = make_patient(clinic, now=clock())
+        materialise(plan_item(patient, now=clock() - timedelta(days=1)), now=clock())
+        with transaction(clinic.id) as session:
+            session.execute(update(Delivery).values(settled_at=clock(), **values))
+    page = browser.get(f"/patients/{patient.id}").text
+    section = page[page.index('id="reminders-title"') :].partition("</section>")[0]
+    for words in shown:
+        assert words in section
+    assert "Reached the device" not in section
