@@ -46,6 +46,7 @@ WITH ready AS (
     SELECT d.clinic_id, d.id
       FROM delivery d
      WHERE d.state IN ('ready', 'leased') AND d.channel = %(channel)s AND d.wake_at <= %(now)s
+       AND (%(resends)s OR d.state = 'ready' OR d.lead_id IS NULL)
      ORDER BY d.wake_at
      LIMIT %(batch)s
        FOR UPDATE SKIP LOCKED
@@ -72,6 +73,24 @@ UPDATE delivery d
    SET state = 'dead', reason = 'no_channel', owner = NULL, settled_at = %(now)s
   FROM ready
  WHERE d.clinic_id = ready.clinic_id AND d.id = ready.id
+RETURNING d.id
+"""
+
+# A fenced delivery has a lead. One whose sender died since may have arrived.
+_BEGUN = """
+WITH begun AS (
+    SELECT d.clinic_id, d.id
+      FROM delivery d
+     WHERE d.state IN ('ready', 'leased') AND d.channel = ANY (%(channels)s)
+       AND d.wake_at <= %(now)s AND d.state = 'leased' AND d.lead_id IS NOT NULL
+     ORDER BY d.id
+     LIMIT %(batch)s
+       FOR UPDATE SKIP LOCKED
+)
+UPDATE delivery d
+   SET state = 'dead', reason = 'uncertain', owner = NULL, settled_at = %(now)s
+  FROM begun
+ WHERE d.clinic_id = begun.clinic_id AND d.id = begun.id
 RETURNING d.id
 """
 
@@ -114,6 +133,7 @@ def dispatch(
             lease=sender.lease,
             limit=sender.chunk,
             now=now,
+            resends=channel.resends,
         )
         counts += fenced.dropped + _deliver(sender, channel, fenced.parcels, now=now)
         if fenced.claimed < sender.chunk:
@@ -131,6 +151,7 @@ def claim(sender: Sender, channel: str, *, now: datetime) -> list[Ticket]:
                 "now": now,
                 "channel": channel,
                 "batch": sender.batch,
+                "resends": sender.channels[channel].resends,
                 "owner": sender.worker_id,
                 "lease_ends": now + sender.lease,
             },
@@ -222,3 +243,17 @@ def end_unsendable(sender: Sender, *, now: datetime) -> int:
     with sender.transaction() as session:
         values = {"now": now, "channels": list(sender.channels), "batch": sender.batch}
         return len(run(session, _UNSENDABLE, values))
+
+
+def end_uncertain(sender: Sender, *, now: datetime) -> int:
+    """End what a dead sender had begun where a second copy is worse than none; return how many.
+
+    Exactly once cannot be had of a provider that knows no repeats. A push replaces its first
+    copy on the device; a text does not.
+    """
+    never_twice = [name for name, channel in sender.channels.items() if not channel.resends]
+    if not never_twice:
+        return 0
+    with sender.transaction() as session:
+        values = {"now": now, "channels": never_twice, "batch": sender.batch}
+        return len(run(session, _BEGUN, values))

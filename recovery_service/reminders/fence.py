@@ -73,11 +73,15 @@ def take(
     lease: timedelta,
     limit: int,
     now: datetime,
+    resends: bool = True,
 ) -> Fenced:
-    """Claim what waits for a channel and fence it at once, in one transaction."""
+    """Claim what waits for a channel and fence it at once, in one transaction.
+
+    Without `resends`, what a sender had begun when it died is left alone.
+    """
     with transaction() as session:
         by_index(session)
-        held = waiting(session, channel, limit=limit, now=now)
+        held = waiting(session, channel, limit=limit, now=now, resends=resends)
         return _fence(session, held, owner=owner, lease=lease, now=now, claimed=False)
 
 

@@ -42,11 +42,13 @@ SELECT d.clinic_id, d.id, d.occurrence_id, d.attempts, d.round, d.cause, d.reaso
   JOIN destination t ON t.clinic_id = d.clinic_id AND t.id = d.destination_id
 """
 
-# `ready` and due, or leased by somebody who did not come back: those waiting longest.
+# `ready` and due, or leased by somebody who did not come back: those waiting longest. What
+# was begun and must not be sent twice is left to whoever ends it.
 _WAITING = f"""
 WITH mine AS MATERIALIZED (
     SELECT * FROM delivery
      WHERE state IN ('ready', 'leased') AND channel = %(channel)s AND wake_at <= %(now)s
+       AND (%(resends)s OR state = 'ready' OR lead_id IS NULL)
      ORDER BY wake_at
      LIMIT %(limit)s
        FOR UPDATE SKIP LOCKED
@@ -132,9 +134,11 @@ class Held(NamedTuple):
         return Ticket(self.clinic_id, self.id)
 
 
-def waiting(session: Session, channel: str, *, limit: int, now: datetime) -> list[Held]:
+def waiting(
+    session: Session, channel: str, *, limit: int, now: datetime, resends: bool = True
+) -> list[Held]:
     """Lock and return what waits longest for one channel, nobody else's."""
-    values = {"channel": channel, "limit": limit, "now": now}
+    values = {"channel": channel, "limit": limit, "now": now, "resends": resends}
     return [Held(*row) for row in run(session, _WAITING, values)]
 
 

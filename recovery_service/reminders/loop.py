@@ -9,7 +9,13 @@ from functools import partial, reduce
 from typing import Any, Protocol
 
 from recovery_service.reminders.channels.protocol import Channel
-from recovery_service.reminders.dispatch import Counts, Sender, dispatch, end_unsendable
+from recovery_service.reminders.dispatch import (
+    Counts,
+    Sender,
+    dispatch,
+    end_uncertain,
+    end_unsendable,
+)
 from recovery_service.reminders.planner import Materialised, RuleBook, materialise
 from recovery_service.reminders.sweep import Swept, sweep
 from recovery_service.reminders.syncing import CHANNELS, sync
@@ -96,6 +102,7 @@ class Loop:
         """Close what expired unanswered, and end what no channel can send."""
         now, total = self.sender.clock(), Swept(0, 0)
         self._count(dead=end_unsendable(self.sender, now=now))
+        self._count(dead=end_uncertain(self.sender, now=now))
         while not self.stopping.is_set():
             done = sweep(self.sender.transaction, now=now, batch=self._batch)
             total = Swept(total.closed + done.closed, total.dropped + done.dropped)

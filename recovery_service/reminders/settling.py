@@ -40,7 +40,10 @@ RETURNING d.clinic_id, d.id
 
 # Only the destination: the plan goes on, and reminds wherever else the patient is reached.
 _RETIRE = """
-UPDATE destination t SET retired_at = %(now)s, retired_reason = gone.reason
+UPDATE destination t
+   SET retired_at = %(now)s, retired_reason = gone.reason,
+       opted_out_at = CASE WHEN gone.reason = 'opted_out' THEN %(now)s::timestamptz
+                           ELSE t.opted_out_at END
   FROM unnest(%(clinics)s::uuid[], %(ids)s::uuid[], %(reasons)s::text[])
        AS gone (clinic_id, id, reason)
  WHERE t.clinic_id = gone.clinic_id AND t.id = gone.id AND t.retired_at IS NULL
@@ -125,10 +128,11 @@ def settle(
     ]
     with transaction() as session:
         by_index(session)
+        # Destinations first and deliveries then, as edits lock them.
+        _retire(session, [each for each, _ in pairs if each.name == "retired"], now=now)
         rows = run(session, _SETTLE, _arrays([each for each, _ in pairs], owner, now))
         ours = set(map(tuple, rows))
         mine = [(each, parcel) for each, parcel in pairs if each.held.ticket in ours]
-        _retire(session, [each for each, _ in pairs if each.name == "retired"], now=now)
         ended = [
             follow_ups.Gone(each.held, parcel.policy, sent=each.state == "sent")
             for each, parcel in mine

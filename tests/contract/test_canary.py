@@ -33,6 +33,7 @@ class Overheard:
 
     def __init__(self, channel: Channel) -> None:
         self.name = channel.name
+        self.resends = channel.resends
         self.heard: list[object] = []
         self._channel = channel
 

@@ -31,7 +31,13 @@ WORKER: dict[str, set[str]] = {
     "worker_heartbeat": {"DELETE", "INSERT", "SELECT", "UPDATE"},
 }
 WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
-    ("destination", "UPDATE"): {"retired_at", "retired_reason", "sync_due_at", "sync_attempts"},
+    ("destination", "UPDATE"): {
+        "retired_at",
+        "retired_reason",
+        "opted_out_at",
+        "sync_due_at",
+        "sync_attempts",
+    },
     ("device", "SELECT"): {
         "clinic_id",
         "id",

@@ -14,6 +14,7 @@ class MemoryChannel:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.resends = True
         self.sent: list[Message] = []
         self.synced: list[Message] = []
         self.asked: list[tuple[Address, Message]] = []

@@ -127,3 +127,37 @@ def test_somebody_else_owns_nothing_of_mine(bench: Bench, patient: PatientAtHome
     stranger = bench.sender(worker_id=uuid4())
     assert +send_chunk(stranger, bench.phone, tickets) == {}
     assert bench.phone.asked == []
+
+
+def test_a_text_whose_sender_died_is_not_sent_again(bench: Bench, patient: PatientAtHome) -> None:
+    """Nothing replaces a text on the phone. Planted: claimed again like a push."""
+    bench.phone.resends = False
+    bench.phone.before = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
+    loop = Loop(bench.sender())
+    loop.materialise()
+    with pytest.raises(KeyboardInterrupt):
+        loop.send("webpush")
+    bench.phone.before = lambda: None
+    bench.clock.advance(LEASE)
+    bench.tick()
+    assert bench.phone.sent == []
+    assert bench.deliveries() == [("dead", "uncertain", 1, 0)]
+
+
+def test_a_text_that_was_only_claimed_is_sent(bench: Bench, patient: PatientAtHome) -> None:
+    """Planted: all that is leased taken for begun."""
+    bench.phone.resends = False
+    Loop(bench.sender()).materialise()
+    assert len(claim(bench.sender(), "webpush", now=bench.clock())) == 1
+    bench.clock.advance(LEASE)
+    bench.tick()
+    assert len(bench.phone.sent) == 1
+
+
+def test_who_told_the_gateway_to_stop_has_opted_out(bench: Bench, patient: PatientAtHome) -> None:
+    """Planted: the destination retired and no word of why it may not come back."""
+    bench.phone.answer = lambda _message: Retired("opted_out")
+    bench.tick()
+    assert bench.rows(
+        "SELECT retired_reason, opted_out_at IS NOT NULL FROM destination WHERE channel = 'webpush'"
+    ) == [("opted_out", True)]

@@ -166,11 +166,11 @@ class Readings:
 def test_a_claim_reads_nothing_of_another_channels_backlog(
     bench: Bench, postgres: EmbeddedPostgres, loop_database: str
 ) -> None:
-    """Both before and after the planner has learnt of the 20,000.
+    """Both before and after the planner has learnt of the 5,000.
 
     Planted: an index that begins with `wake_at` in place of the channel's.
     """
-    backlog(bench, "sms", 20_000)
+    backlog(bench, "sms", 5_000)
     for _ in range(2):
         bench.plan(bench.patient(bench.clinic()), rule())
         Loop(bench.sender()).materialise()
@@ -180,4 +180,4 @@ def test_a_claim_reads_nothing_of_another_channels_backlog(
         assert 0 < readings.most < 50
         with psycopg.connect(owner_url(postgres, loop_database)) as owner:
             owner.execute("ANALYZE delivery")
-    assert waiting(bench, "sms") == 20_000
+    assert waiting(bench, "sms") == 5_000

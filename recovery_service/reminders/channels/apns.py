@@ -75,6 +75,7 @@ class Apns:
     """Neutral notifications to Apple's phones."""
 
     name = "apns"
+    resends = True
 
     def __init__(self, settings: ApnsSettings) -> None:
         self._settings = settings

@@ -77,6 +77,7 @@ class Email:
     """Plain-text mail; one connection a batch."""
 
     name = "email"
+    resends = True
 
     def __init__(self, settings: EmailSettings) -> None:
         check_mailbox(settings.sender)

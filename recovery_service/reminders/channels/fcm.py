@@ -68,6 +68,7 @@ class Fcm:
     """Neutral notifications to phones by way of Google."""
 
     name = "fcm"
+    resends = True
 
     def __init__(self, settings: FcmSettings) -> None:
         self._settings = settings

@@ -16,6 +16,7 @@ class Inbox:
     """Nothing leaves the service: the app reads settled deliveries when it opens."""
 
     name = "inbox"
+    resends = True
 
     @classmethod
     def from_settings(cls, settings: InboxSettings) -> Self:  # noqa: ARG003 - the registry's shape

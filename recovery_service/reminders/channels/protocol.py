@@ -85,9 +85,14 @@ Outcome: TypeAlias = Sent | Retry | Dead | Retired
 
 
 class Channel(Protocol):
-    """One way to reach a patient; several threads may send through it at once."""
+    """One way to reach a patient; several threads may send through it at once.
+
+    `resends` is False where a second copy is worse than none, as a text is that nothing can
+    replace on the phone: what a sender had begun when it died is then not sent again.
+    """
 
     name: str
+    resends: bool
 
     def send(self, batch: Sequence[tuple[Address, Message]]) -> list[Outcome]:
         """Return one outcome per pair, in order, within the channel's own time bound.
