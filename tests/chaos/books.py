@@ -3,22 +3,24 @@
 from collections import Counter
 from typing import Any
 
-from tests.chaos.conftest import Ward, eventually
+from tests.chaos.conftest import ROWS, Ward, eventually
 from tests.chaos.crowd import Crowd
 
 UNSETTLED = """
 SELECT (SELECT count(*) FROM schedule WHERE next_due_at <= now())
-     + (SELECT count(*) FROM delivery WHERE state IN ('ready', 'leased'))
+     + (SELECT count(*) FROM delivery
+         WHERE state IN ('ready', 'leased') AND cause NOT IN ('nudge', 'failover'))
 """
 
 
-def wait_until_settled(ward: Ward, *, within: float = 60.0) -> None:
+def wait_until_settled(ward: Ward, *, within: float = 60.0 + ROWS / 20) -> None:
     """Wait until nothing is due, ready or leased any more."""
-    eventually(
-        lambda: ward.count(UNSETTLED) == 0 and ward.count("SELECT count(*) FROM delivery") > 0,
-        "every delivery is settled",
-        within=within,
-    )
+    eventually(lambda: is_settled(ward), "every delivery is settled", within=within)
+
+
+def is_settled(ward: Ward) -> bool:
+    """Say whether something was due, and nothing is any more."""
+    return ward.count(UNSETTLED) == 0 and ward.count("SELECT count(*) FROM delivery") > 0
 
 
 def arrivals(ward: Ward) -> Counter[str]:

@@ -167,13 +167,14 @@ def crowd_of(
 ) -> Callable[..., Crowd]:
     """Return what stores so many due reminders, one a patient, all on devices of the provider."""
 
-    def make(count: int, *, valid_for: timedelta = timedelta(hours=2)) -> Crowd:
+    def make(count: int, *, valid_for: timedelta = timedelta(hours=2), **due: int) -> Crowd:
         now = wall()
         with (
             running_app(settings_for(postgres, own_database), ManualClock(now)) as app,
             app.app_context(),
         ):
             clinic = make_clinic(now=now)
-            return make_crowd(clinic, provider.subscribe_many(count), now=now, valid_for=valid_for)
+            phones = provider.subscribe_many(count)
+            return make_crowd(clinic, phones, now=now, valid_for=valid_for, **due)
 
     return make

@@ -30,8 +30,13 @@ def make_crowd(
     *,
     now: datetime,
     valid_for: timedelta,
+    days_due: int = 0,
 ) -> Crowd:
-    """Store one patient, episode, phone and due schedule for each subscription."""
+    """Store one patient, episode, phone and due schedule for each subscription.
+
+    Each has been due for so many days, as if workers had ended then.
+    """
+    began = now.date() - timedelta(days=days_due)
     minute = now.hour * 60 + now.minute
     rule = Rule.parse(
         {
@@ -39,6 +44,7 @@ def make_crowd(
             "from_day": 0,
             "slots": {"now": f"{minute // 60:02}:{minute % 60:02}"},
             "valid_for_minutes": int(valid_for.total_seconds() // 60),
+            "quiet": "ignore",  # what these tests show is true at night as well
         }
     )
     with transaction(clinic.id) as session:
@@ -57,7 +63,7 @@ def make_crowd(
         session.add_all(
             Episode(
                 **key, id=episode, patient_id=patient, site_id=clinic.site_id,
-                procedure="lumbar_microdiscectomy", discharge_date=now.date(), **stamps,
+                procedure="lumbar_microdiscectomy", discharge_date=began, **stamps,
             )
             for patient, episode, _, _ in people
         )  # fmt: skip
@@ -79,9 +85,10 @@ def make_crowd(
         session.add_all(
             Schedule(
                 **key, id=uuid4(), patient_id=patient, episode_id=episode, kind="physiotherapy",
-                remind_via="push", rule_hash=rule.hash(), anchor_date=now.date(),
-                time_zone="UTC", opens_at=now, next_date=now.date(), next_minute=minute,
-                next_due_at=now.replace(second=0, microsecond=0),
+                remind_via="push", rule_hash=rule.hash(), anchor_date=began,
+                time_zone="UTC", opens_at=now - timedelta(days=days_due), next_date=began,
+                next_minute=minute,
+                next_due_at=now.replace(second=0, microsecond=0) - timedelta(days=days_due),
             )
             for patient, episode, _, _ in people
         )  # fmt: skip

@@ -5,13 +5,22 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from tests.chaos.books import arrivals, assert_balanced, repeats, wait_until_settled
-from tests.chaos.conftest import ROWS, Ward, eventually
+from tests.chaos.books import (
+    arrivals,
+    assert_balanced,
+    is_settled,
+    repeats,
+    wait_until_settled,
+)
+from tests.chaos.conftest import ROWS, Ward, Worker, eventually
 from tests.chaos.crowd import Crowd
 
 SEED = 20260302
 KILLS = 5
 CHUNK = 10
+KILL_EVERY = 1.0
+AT_LEAST = 3
+AMPLE = 5_000
 
 
 def test_after_random_kills_the_books_balance(ward: Ward, crowd_of: Callable[..., Crowd]) -> None:
@@ -32,6 +41,36 @@ def test_after_random_kills_the_books_balance(ward: Ward, crowd_of: Callable[...
     assert extra <= CHUNK * kills, f"{extra} repeats after {kills} kills, seed {SEED}"
     for pushes in repeats(ward):
         assert len({push["topic"] for push in pushes}) == 1, "a repeat replaces the first"
+
+
+def test_workers_that_race_while_one_is_killed_each_second(
+    ward: Ward, crowd_of: Callable[..., Crowd]
+) -> None:
+    """Six workers; every second the oldest is killed, and another comes when few are left.
+
+    Planted: a claim that takes no lease; what two have in hand at once rings twice, with
+    nobody killed. (`make nightly` has 20,000 phones, the suite enough for several kills.)
+    """
+    crowd = crowd_of(ROWS)
+    ward.provider.behave(delay=0.1 if ROWS < AMPLE else 0)  # so that a kill finds work
+    kills, workers = 0, [_small(ward) for _ in range(6)]
+    eventually(partial(_rang, ward, 1), "the first phone rings")
+    while not is_settled(ward):
+        time.sleep(KILL_EVERY)
+        workers.pop(0).kill()
+        kills += 1
+        if len(workers) < AT_LEAST:  # to start one costs more than a second of a small machine
+            workers.append(_small(ward))
+    assert kills >= 2, "the run was long enough to mean something"
+    assert_balanced(ward, crowd)
+    extra = sum(arrivals(ward).values()) - crowd.size
+    assert extra <= CHUNK * kills, f"{extra} repeats after {kills} kills"
+    for pushes in repeats(ward):
+        assert len({push["topic"] for push in pushes}) == 1, "a repeat replaces the first"
+
+
+def _small(ward: Ward) -> Worker:
+    return ward.start(CHAOS_CHUNK=str(CHUNK))
 
 
 def _kill_at_random(ward: Ward, crowd: Crowd) -> int:

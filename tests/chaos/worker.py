@@ -3,13 +3,15 @@
     python -m tests.chaos.worker
 
 Reads the environment as the service does. `CHAOS_CHUNK` and `CHAOS_BATCH` make the chunks
-smaller than in production, so that a kill falls between two of them.
+smaller than in production, so that a kill falls between two of them. `CHAOS_WALL` is the file
+of a wall clock that a test sets.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 from sqlalchemy.orm import Session
@@ -21,10 +23,13 @@ from recovery_service.database import transaction
 from recovery_service.extensions import EXTENSION, Parts
 from recovery_service.reminders.dispatch import Sender
 from recovery_service.reminders.scheduler import Rhythm, run_worker
+from tests.chaos import wall_clock
 
 
 def main() -> None:
     settings = Settings.from_environ(os.environ)
+    if "CHAOS_WALL" in os.environ:
+        wall_clock.follow(Path(os.environ["CHAOS_WALL"]))
     app = create_app(settings, worker=True)
     parts: Parts = app.extensions[EXTENSION]
 
