@@ -118,7 +118,7 @@ class Teller:
     def _foreseen(self, one: Foreseen, name: str) -> str:
         words = self._why(one.state, one.cause, one.reason)
         if one.state == "sent":
-            return f"would be sent. {words}"
+            return "would be sent" + (f". {words}" if one.reason else "")
         if one.until is not None:
             return f"would wait until {_clock(one.until, name)} ({one.reason}). {words}"
         return f"would not be sent ({one.reason}). {words}"

@@ -5,8 +5,10 @@ accumulated; what waits for its time counted as ready; a second worker's counts 
 `nudged` not counted; a reason of the fence that no family takes.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -156,3 +158,19 @@ def test_a_worker_that_fell_silent_ages(bench: Bench) -> None:
     bench.later(minutes=2)
     samples = shown(beat, bench=bench)
     assert at(samples, "worker_heartbeat_age_seconds", role="worker") == 120
+
+
+def test_every_figure_is_documented_and_every_documented_one_exists(bench: Bench) -> None:
+    """Planted: a family renamed in the code; one left out of the table."""
+    families = {family.name for family in LoopFigures([], now=bench.clock()).collect()}
+    docs = Path(__file__).parents[2] / "docs"
+    suffix = re.compile(r"_(total|bucket|count|sum)$")
+    named = {
+        name: {suffix.sub("", each) for each in re.findall(r"\brecovery_[a-z_]+", text)}
+        for name in ("operating.md", "alerts.yml")
+        if (text := (docs / name).read_text(encoding="utf-8"))
+    }
+    roles = {"recovery_migrator", "recovery_app", "recovery_worker", "recovery_backup"}
+    modules = {"recovery_service"}
+    assert named["operating.md"] - roles - modules == families
+    assert named["alerts.yml"] <= families
