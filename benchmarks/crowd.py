@@ -4,7 +4,7 @@ Written by `generate_series`, without asking every foreign key: half a million s
 seconds. Patient `n` is reached at `<provider>/r/<n>`, so the provider knows who got what.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -157,7 +157,7 @@ class Crowd:
     def _schedule(
         self,
         family: str,
-        rule: Mapping[str, Any],
+        rule: dict[str, Any],
         *,
         at: datetime,
         items: int,

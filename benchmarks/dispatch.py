@@ -30,7 +30,7 @@ PEERS = {
 KILLS = 3
 _FEW = 200  # for a peer with a future: some do one at a time then, some none at all
 _PATIENCE = 60.0
-_CHUNK: int = Sender.__dataclass_fields__["chunk"].default
+_CHUNK = int(str(Sender.__dataclass_fields__["chunk"].default))
 
 
 def measure(
@@ -46,7 +46,10 @@ def measure(
 
     Slow peers get a part of the reminders; rates are reminders a second.
     """
-    engines = {"ours": Ours, **{name: _load(PEERS[name]) for name in peers}}
+    engines: dict[str, type[Engine]] = {
+        "ours": Ours,
+        **{name: _load(PEERS[name]) for name in peers},
+    }
     figures: list[Figure] = []
     with ExitStack() as stack:
         provider = stack.enter_context(counting_provider())

@@ -44,7 +44,7 @@ class _Books:
     def note(self, number: int) -> None:
         self.times[number] += 1
         if number not in self.first:
-            self.first[number] = time.time()  # noqa: TID251 - compared with the machine's clock
+            self.first[number] = time.time()
 
     def answer(self, path: str) -> bytes:
         if path == "/seen":
@@ -151,7 +151,7 @@ async def _serve() -> None:
     books = _Books()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Connection(books), "127.0.0.1", 0, backlog=512)
-    print("http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1]), flush=True)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 

@@ -45,7 +45,7 @@ class Worker:
     """One worker and the processes that it began, stopped and killed together."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._lines: IO[bytes] = tempfile.TemporaryFile()
+        self._lines: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill`
         self.process = subprocess.Popen(
             [sys.executable, *command],
             env={**os.environ, **environment},
@@ -84,8 +84,9 @@ class Worker:
         self.signal(signal.SIGKILL)
         self.process.wait()
         self._lines.close()
-        with suppress(OSError):
-            self.process.stdin.close() if self.process.stdin else None
+        if self.process.stdin is not None:
+            with suppress(OSError):
+                self.process.stdin.close()
 
 
 class Engine(ABC):
@@ -138,7 +139,7 @@ class Engine(ABC):
         for worker in self.workers:
             worker.signal(signal.SIGCONT)
 
-    def take_over(self) -> None:
+    def take_over(self) -> None:  # noqa: B027 - most do it by themselves
         """Do what an engine's documentation recommends to have done now and then."""
 
     @abstractmethod
@@ -178,7 +179,7 @@ class Engine(ABC):
 class Peer(Engine):
     """A peer: its outcomes are rows of one small table in a database of their own."""
 
-    def prepare(self, *, due: int, future: int) -> None:
+    def prepare(self, *, due: int, future: int) -> None:  # noqa: ARG002 - of `Engine`
         """Make the table of outcomes."""
         self.place.server.create_database(self.database)
         self.write(OUTCOMES)
