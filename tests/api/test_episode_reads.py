@@ -211,7 +211,7 @@ def test_what_another_notification_carried_arrived_with_that_one(
 def test_staff_read_why_a_reminder_waits_or_did_not_come(
     staff: Caller, patient: PatientAtHome, item: Item
 ) -> None:
-    """Planted: `wake_at` of what has ended; the sentence of one reason for all."""
+    """Planted: `wake_at` of what has ended."""
     waiting, dropped, tried = item.deliveries()[:3]
     with transaction(patient.clinic_id) as session:
         for delivery, values in (

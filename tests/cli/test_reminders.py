@@ -1,6 +1,6 @@
 """How the queue stands, why a reminder came or not, and what goes out once more.
 
-Planted, each seen red: the title printed; the note printed; the actions read as the worker
+Planted, each seen red: the note printed; the actions read as the worker
 (the role refuses); the sentence in English whatever the language.
 """
 

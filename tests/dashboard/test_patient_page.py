@@ -288,7 +288,7 @@ def test_an_address_nobody_meant_gets_the_usual_order(browser: Browser) -> None:
 def test_a_week_of_reminders_is_told_with_why_and_not_how_they_were_met(
     app: Flask, browser: Browser, clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    """Planted: the lead's arrival left out; `opened_at` shown; times on the server's clock."""
+    """Planted: the lead's arrival left out; times on the server's clock."""
     with app.app_context():
         patient = make_patient(clinic, now=clock(), zone="Europe/Istanbul")
         item = plan_item(patient, now=clock() - timedelta(days=1), zone="Europe/Istanbul")

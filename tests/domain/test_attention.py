@@ -212,7 +212,7 @@ def test_every_procedure_has_a_leading_pain_question() -> None:
 
 
 def test_who_leaves_nudges_unanswered_comes_behind_who_is_silent() -> None:
-    """Planted: a nudge above a silence; the count left out of the facts."""
+    """Planted: a nudge above a silence."""
     (nudged,) = reasons_for_attention(replace(WELL, nudged=3))
     assert nudged.facts == {"count": 3}
     silent = replace(WELL, nudged=3, expected_missed=2, last_check_in=TODAY - timedelta(days=3))

@@ -1,8 +1,7 @@
 """What would become of a reminder, asked of the code that decides, and taken back.
 
 Planted, each seen red: the transaction kept (an occurrence and a page of the ledger stayed);
-the moment of asking taken for the moment of deciding (quiet hours were not seen); an
-occurrence of no rule found.
+the moment of asking taken for the moment of deciding (nothing was seen ahead).
 """
 
 from datetime import timedelta
