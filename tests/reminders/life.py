@@ -62,6 +62,11 @@ SELECT min(at) FROM (
 """
 
 
+_SENT = """
+SELECT id FROM delivery
+ WHERE channel = 'webpush' AND state = 'sent' AND coalesce(lead_id, id) = id
+"""
+
 _UNSPOKEN = """
 SELECT lineage_id, occ_key FROM occurrence o
  WHERE o.state = 'due' AND o.due_at <= :now
@@ -114,6 +119,13 @@ class Life:
         if self.out:
             return Retry(OUTAGE, "provider_error")
         return Sent(message.delivery_id)
+
+    def allow(self, policy: str) -> None:
+        """Let the clinic override defaults."""
+        statement = (
+            "UPDATE clinic SET reminder_defaults = reminder_defaults || CAST(:policy AS jsonb)"
+        )
+        self.bench.change(self.clinic.id, statement, policy=policy)
 
     # --- the worker ------------------------------------------------------------------------
 
@@ -204,9 +216,10 @@ class Life:
         with self.bench.at_the_clinic(self.clinic.id) as session:
             rows = self._write_revision(session, items, effective_from)
             episode, person = self._people(session)
-            publish_schedules(
-                session, episode, person, rows, effective_from=effective_from, now=self.now
-            )
+            if episode.state == "open":
+                publish_schedules(
+                    session, episode, person, rows, effective_from=effective_from, now=self.now
+                )
 
     def _write_revision(
         self, session: Session, items: Sequence[Item], effective_from: date
@@ -289,6 +302,10 @@ class Life:
             "SELECT lineage_id, occ_key, state, reason, due_at, expires_at FROM occurrence"
         )
         return {(row[0], row[1]): tuple(row[2:]) for row in found}
+
+    def sent(self) -> set[int]:
+        """Return the deliveries that are said to have rung."""
+        return {row[0] for row in self.bench.rows(_SENT)}
 
     def unspoken(self) -> list[tuple[UUID, str]]:
         """Return what is due and was never meant to be heard on the phone."""

@@ -34,11 +34,7 @@ def begin(
 ) -> Life:
     """Begin a life at 09:00 UTC on Monday with a plan, its budget ample."""
     life = Life.begin(bench, zone=zone, discharge=discharge, surgery=MONDAY - 3 * DAY)
-    bench.change(
-        life.clinic.id,
-        "UPDATE clinic SET reminder_defaults = reminder_defaults"
-        ' || \'{"budget": [{"pushes": 20}], "nudge_after": 720}\'',
-    )
+    life.allow('{"budget": [{"pushes": 20}], "nudge_after": 720}')
     life.publish(items, MONDAY)
     return life
 
