@@ -89,7 +89,7 @@ def test_a_pause_is_silent_and_its_end_brings_no_flood(bench: Bench) -> None:
 
 
 def test_a_pause_that_ends_early_ends_at_once(bench: Bench) -> None:
-    """Planted: what waits for the end of a pause is not looked at when the pause is taken back."""
+    """What waits for the end of a pause does not wait for it any longer than the pause."""
     lesson = Item(uuid4(), "education", (("read", "12:00"),), 5 * 24 * 60, from_day=1)
     life = begin(bench, lesson)
     life.prefer(pause={"from": "2026-03-02", "to": "2026-03-05"})
@@ -97,6 +97,28 @@ def test_a_pause_that_ends_early_ends_at_once(bench: Bench) -> None:
     life.prefer(pause=None)
     until(life, utc(2, 15, 1))
     assert heard(life) == ["once"]
+
+
+# --- a snooze --------------------------------------------------------------------------------
+
+
+def test_promise_9_a_snooze_across_midnight_speaks_once_and_stays_yesterdays(bench: Bench) -> None:
+    late = item(night="23:40", valid_for=240)
+    life = begin(bench, late)
+    life.prefer(quiet_hours={"from": "12:00", "to": "13:00"})
+    until(life, utc(2, 23, 45))
+    said = bench.phone.sent[-1].occurrence_id
+    first = life.act(said, "snooze")
+    bench.later(seconds=50)
+    assert life.act(said, "snooze").next_at == first.next_at, "a double tap is one snooze"
+    until(life, utc(3, 0, 14))
+    assert heard(life) == ["20260302.night"]
+    until(life, utc(3, 0, 16))
+    assert heard(life) == ["20260302.night"] * 2
+    bench.clock.set(utc(3, 3, 15))
+    assert life.act(said, "snooze").result == "too_late"
+    until(life, utc(3, 23, 39))
+    assert heard(life) == ["20260302.night"] * 2
 
 
 # --- the plan --------------------------------------------------------------------------------
