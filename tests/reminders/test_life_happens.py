@@ -1,7 +1,7 @@
 """What a life does to a plan, told by the messages that arrive on the phone.
 
 How the schedules follow is told in `tests/services`; here a worker runs beside it and only
-what rings counts. Planted defects are with each test.
+what rings counts. Planted defects are with the tests that they turned red.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -125,7 +125,6 @@ def test_promise_9_a_snooze_across_midnight_speaks_once_and_stays_yesterdays(ben
 
 
 def test_a_slot_that_moves_rings_at_its_new_time_and_not_twice(bench: Bench) -> None:
-    """Planted: a slot that was sent speaks again at its new time."""
     habit = item(morning="10:00", evening="18:00")
     life = begin(bench, habit)
     until(life, utc(2, 12))
@@ -139,7 +138,7 @@ def test_a_slot_that_moves_rings_at_its_new_time_and_not_twice(bench: Bench) -> 
 
 
 def test_slots_come_and_go_with_a_revision(bench: Bench) -> None:
-    """Planted: what a removed slot has unsent stays."""
+    """Planted: the schedule of an item that is gone is not stopped."""
     habit, other = item(morning="10:00", evening="18:00"), item("walking", noon="13:00")
     life = begin(bench, habit, other)
     until(life, utc(2, 11))
@@ -171,7 +170,7 @@ def test_a_revision_for_tomorrow_leaves_today_as_it_was(bench: Bench) -> None:
 def test_promise_7_from_auckland_to_honolulu_and_back_no_habit_rings_twice(bench: Bench) -> None:
     """The same date begins again in Honolulu; it was had. Back home a date is skipped.
 
-    Planted: occurrences told apart by their instant instead of their local date and slot.
+    Planted: the key of an occurrence has the date of its instant in UTC.
     """
     habit = item(morning="09:00", evening="18:00")
     bench.clock.set(at_home("Pacific/Auckland", 3, 2, 8))
@@ -204,7 +203,7 @@ def test_promise_7_from_auckland_to_honolulu_and_back_no_habit_rings_twice(bench
 def test_promise_5_in_the_night_of_changing_clocks_it_rings_once_at_the_first_such_time(
     bench: Bench, zone: str, month: int, day: int, wall: str, rings_at: datetime
 ) -> None:
-    """Planted: `fold=1` (the fold's second), and the gap's offset of before (an hour late)."""
+    """Planted: the second time of a fold; half an hour after the end of a gap."""
     its_day = date(2026, month, day)
     bench.clock.set(rings_at - timedelta(hours=8))
     habit = Item(uuid4(), "walking", (("night", wall),), 300, quiet="ignore")
@@ -226,7 +225,6 @@ def test_promise_5_in_the_night_of_changing_clocks_it_rings_once_at_the_first_su
 def test_discharged_at_half_past_eleven_at_night_the_first_reminder_is_tomorrows(
     bench: Bench,
 ) -> None:
-    """Planted: a plan that begins late catches up on what was due before the patient was home."""
     bench.clock.set(utc(2, 23, 30))
     habit = item(morning="09:00", evening="18:00")
     life = begin(bench, habit, discharge=MONDAY)
@@ -237,7 +235,6 @@ def test_discharged_at_half_past_eleven_at_night_the_first_reminder_is_tomorrows
 
 
 def test_a_discharge_that_is_delayed_twice_is_silent_until_it_comes(bench: Bench) -> None:
-    """Planted: what is written and unsent stays where it was when the date moves."""
     habit = item(morning="10:00")
     life = begin(bench, habit, discharge=MONDAY + DAY)
     until(life, utc(3, 9, 59))
@@ -251,7 +248,6 @@ def test_a_discharge_that_is_delayed_twice_is_silent_until_it_comes(bench: Bench
 
 
 def test_a_moved_date_moves_what_is_ahead_and_repeats_nothing(bench: Bench) -> None:
-    """Planted: the key of what happens once has its date; it comes again on the new one."""
     lesson = Item(uuid4(), "education", (("read", "12:00"),), 3 * 24 * 60, from_day=1)
     later = Item(uuid4(), "education", (("read", "15:00"),), 3 * 24 * 60, from_day=3)
     life = begin(bench, lesson, later)
@@ -268,7 +264,7 @@ def test_a_moved_date_moves_what_is_ahead_and_repeats_nothing(bench: Bench) -> N
 
 
 def test_readmitted_and_released_the_plan_goes_on_from_there(bench: Bench) -> None:
-    """Planted: a release that owes what fell due meanwhile."""
+    """Planted: a plan that begins anew looks back beyond its gate."""
     habit = item(morning="10:00", evening="18:00", valid_for=3 * 24 * 60)
     life = begin(bench, habit)
     until(life, utc(2, 12))
@@ -284,10 +280,7 @@ def test_readmitted_and_released_the_plan_goes_on_from_there(bench: Bench) -> No
 
 @pytest.mark.parametrize("reason", ["completed", "deceased"])
 def test_after_the_end_nothing_rings_that_was_on_its_way(bench: Bench, reason: str) -> None:
-    """Neither what a provider is to be asked again for, nor a snooze, nor a nudge, nor tomorrow.
-
-    Planted: the schedules end and what is unsent stays.
-    """
+    """Neither what a provider is to be asked again for, nor a snooze, nor a nudge, nor tomorrow."""
     habit, other = item(morning="10:00"), item("walking", noon="12:00", valid_for=600)
     life = begin(bench, habit, other)
     until(life, utc(2, 10))
@@ -304,7 +297,7 @@ def test_after_the_end_nothing_rings_that_was_on_its_way(bench: Bench, reason: s
 
 
 def test_a_re_operation_silences_the_plan_before_it(bench: Bench) -> None:
-    """Planted: the episode that gives way keeps its schedules."""
+    """Planted: the episode that gives way ends, and its schedules go on."""
     habit = item(morning="10:00", evening="18:00")
     life = begin(bench, habit)
     until(life, utc(2, 10))
@@ -324,10 +317,7 @@ def test_a_re_operation_silences_the_plan_before_it(bench: Bench) -> None:
 
 
 def test_death_and_silence_are_one_transaction(bench: Bench) -> None:
-    """A fault after the end is written leaves the patient alive, with reminders; never half.
-
-    Planted: silence in a transaction after that of the end.
-    """
+    """A fault after the end is written leaves the patient alive, with reminders; never half."""
     life = begin(bench, item(morning="10:00"))
     bench.phone.answer = lambda _message: Retry(timedelta(minutes=5), "throttled")
     until(life, utc(2, 10))
