@@ -215,3 +215,13 @@ def test_the_patients_choices_come_over_the_clinics() -> None:
     assert (mine.breaks, mine.failover) == (9, ())
     assert clinic.for_patient({}) is clinic
     assert Policy.parse(clinic.as_json()) == clinic
+
+
+def test_nothing_rides_with_a_second_try_for_nothing() -> None:
+    """It is a message of its own. Seen red as it was, by a life with an outage in it."""
+    again = due("again", granted=True, due_at=hours(-2))
+    spent = replace(WEEK_ONE, pushes=3)
+    decision = decide(POLICY, spent, [again, due("sets")], now=NINE)
+    assert decision.verdicts == {"again": Send(), "sets": Drop("over_budget")}
+    decision = decide(POLICY, WEEK_ONE, [again, due("sets")], now=NINE)
+    assert (decision.leads, decision.pushes) == ("sets", 1)
