@@ -102,11 +102,27 @@ def sort_out(session: Session, held: Sequence[Held], *, now: datetime) -> Sorted
         return result
     patients = _decided(session, held, now=now)
     spend(session, [_entry(each, now=now) for each in patients if each.decision.leads])
-    going = [(each, one) for each in patients for one in each.held if _goes(each, one)]
-    leads = leads_at(session, [(one, each.led) for each, one in going if each.led])
+    leads = _leads(session, patients, now=now)
     for each in patients:
         _sort_patient(each, leads, result, now=now)
     return result
+
+
+def _leads(session: Session, patients: Sequence[_Patient], *, now: datetime) -> dict[UUID, Lead]:
+    """Return what leads the push at each destination; what is in hand need not be asked for."""
+    found: dict[UUID, Lead] = {}
+    asked: list[tuple[Held, Led]] = []
+    for patient in patients:
+        led = patient.led
+        if led is None:
+            continue
+        mine = {(one.occurrence_id, one.round, one.destination_id): one for one in patient.held}
+        for one in patient.held:
+            if first := mine.get((*led, one.destination_id)):
+                found[one.destination_id] = Lead(first.id, "leased", now)
+            elif _goes(patient, one):
+                asked.append((one, led))
+    return found | leads_at(session, asked)
 
 
 def unsorted(held: Sequence[Held], *, now: datetime) -> SortedOut:

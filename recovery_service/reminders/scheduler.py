@@ -90,7 +90,7 @@ def _scheduler(
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     steps = [
-        ("materialise", rhythm.tick, loop.materialise),
+        ("materialise", rhythm.tick, partial(_materialise, loop, scheduler)),
         ("sweep", max(rhythm.sweep, rhythm.tick), loop.sweep),
         ("heartbeat", rhythm.heartbeat, beat),
         *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
@@ -100,6 +100,13 @@ def _scheduler(
         seconds = every.total_seconds()
         scheduler.add_job(outage.bear, "interval", (name, step), seconds=seconds, id=name)
     return scheduler
+
+
+def _materialise(loop: Loop, scheduler: BackgroundScheduler) -> None:
+    """Write what fell due; what can be sent now does not wait for its channel's next tick."""
+    if loop.materialise().deliveries:
+        for name in loop.sender.channels:
+            scheduler.modify_job(f"send_{name}", next_run_time=_wall())
 
 
 def _beat(heart: Heart, loop: Loop) -> None:

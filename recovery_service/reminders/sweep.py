@@ -20,7 +20,8 @@ WITH over AS (
      LIMIT %(batch)s
        FOR UPDATE OF o SKIP LOCKED
 ), told AS (
-    SELECT over.clinic_id, over.id, over.due_at, over.remind_via, over.patient_id, count(d.id) AS deliveries,
+    SELECT over.clinic_id, over.id, over.due_at, over.remind_via, over.patient_id,
+           count(d.id) AS deliveries,
            coalesce(bool_or(d.state = 'sent'), false) AS sent,
            coalesce(bool_or(d.state = 'dropped' AND d.reason = 'paused'), false) AS paused
       FROM over

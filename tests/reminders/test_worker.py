@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import psycopg
@@ -11,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from recovery_service.reminders.heartbeat import KEPT, Heart
 from recovery_service.reminders.loop import Loop
 from recovery_service.reminders.outage import Outage, is_gone, is_passing
-from recovery_service.reminders.scheduler import Rhythm, run_worker
+from recovery_service.reminders.scheduler import Rhythm, _materialise, _scheduler, run_worker
 from recovery_service.reminders.status import status
 from tests.reminders.conftest import Bench
 from tests.reminders.plans import rule
@@ -73,6 +74,23 @@ def test_a_worker_runs_every_step_and_says_goodbye(bench: Bench) -> None:
     assert stopped_at is not None
     assert figures.keys() >= {"schedule_lag_s", "delivery_lag_s", "deliveries_ready", "since_start"}
     assert bench.deliveries() == [("sent", None, 1, 0)], "what was in hand was finished"
+
+
+def test_what_fell_due_does_not_wait_for_its_channels_tick(bench: Bench) -> None:
+    """Planted: the sending left to its own tick, so that a reminder waits for two."""
+    patient = bench.patient(bench.clinic())
+    loop = Loop(bench.sender())
+    rhythm = Rhythm(tick=timedelta(hours=1), heartbeat=timedelta(hours=1))
+    scheduler = _scheduler(loop, rhythm, Outage(), partial(print, end=""))
+    scheduler.start(paused=True)
+    try:
+        _materialise(loop, scheduler)
+        waits = scheduler.get_job("send_webpush").next_run_time
+        bench.plan(patient, rule())
+        _materialise(loop, scheduler)
+        assert scheduler.get_job("send_webpush").next_run_time < waits - timedelta(minutes=30)
+    finally:
+        scheduler.shutdown(wait=False)
 
 
 def gone() -> None:
