@@ -94,7 +94,6 @@ def test_over_budget_a_one_off_waits_for_its_time_tomorrow() -> None:
         {"kind": "appointment", "priority": 1},
         {"cause": "snooze"},
         {"cause": "failover"},
-        {"granted": True},
     ],
 )
 def test_what_is_outside_the_budget_goes_and_takes_the_others_along(
@@ -218,7 +217,7 @@ def test_the_patients_choices_come_over_the_clinics() -> None:
 
 
 def test_nothing_rides_with_a_second_try_for_nothing() -> None:
-    """It is a message of its own. Seen red as it was, by a life with an outage in it."""
+    """It is a message of its own. Planted: whatever is free is company."""
     again = due("again", granted=True, due_at=hours(-2))
     spent = replace(WEEK_ONE, pushes=3)
     decision = decide(POLICY, spent, [again, due("sets")], now=NINE)
