@@ -118,7 +118,8 @@ class Diary:
     snoozes: dict[Key, datetime] = field(default_factory=dict)
     heard: list[Ring] = field(default_factory=list)
     nudged: set[tuple[Key, int]] = field(default_factory=set)
-    spent: dict[date, set[int]] = field(default_factory=dict)
+    asked: dict[date, set[int]] = field(default_factory=dict)
+    rung: set[int] = field(default_factory=set)
     crashes: int = 0
     configs: dict[UUID, set[tuple[str, str, str]]] = field(default_factory=dict)
 
@@ -196,12 +197,13 @@ class Diary:
         for member in ring.members:
             self._judge(ring, member)
         if all(each.delivery_id != ring.delivery_id for each in self.heard):
-            self._spend(ring)
+            self._ask(ring)
         if ring.accepted:
             before = sum(
                 each.accepted for each in self.heard if each.delivery_id == ring.delivery_id
             )
             assert before <= self.crashes, f"repeated without a crash: {ring}"
+            self._spend(ring)
         self.heard.append(ring)
 
     def _judge(self, ring: Ring, member: Member) -> None:
@@ -237,13 +239,18 @@ class Diary:
             if each.delivery_id != ring.delivery_id
         )
 
-    def _spend(self, ring: Ring) -> None:
+    def _ask(self, ring: Ring) -> None:
         """Count a new push against its day, unless it brings what the patient asked for."""
-        if ring.attempt > 1 or any(each.cause == "snooze" for each in ring.members):
-            return
-        spent = self.spent.setdefault(self.today(ring.at), set())
-        spent.add(ring.delivery_id)
-        assert len(spent) <= self.allowed(ring.at), f"over the day's budget: {ring}"
+        if ring.attempt == 1 and all(each.cause != "snooze" for each in ring.members):
+            self.asked.setdefault(self.today(ring.at), set()).add(ring.delivery_id)
+
+    def _spend(self, ring: Ring) -> None:
+        """See that of the pushes of a day no more rang than it had."""
+        self.rung.add(ring.delivery_id)
+        for spent in self.asked.values():
+            if ring.delivery_id in spent:
+                rang = spent & self.rung
+                assert len(rang) <= self.allowed(ring.at), f"over the day's budget: {ring}"
 
     def explains(self, reason: str, member: Member, now: datetime) -> bool:
         """Say whether the reason for which a reminder was not sent is the truth."""
@@ -266,5 +273,5 @@ class Diary:
     def _is_spent(self, item: Item, now: datetime) -> bool:
         """Say whether the day has no push left but for what matters more and is still to come."""
         better = [each for each in self.falls(now, now + DAY) if each.item.priority < item.priority]
-        used = len(self.spent.get(self.today(now), ()))
+        used = len(self.asked.get(self.today(now), ()))
         return used + len(better) + self.crashes >= self.allowed(now)

@@ -1,6 +1,6 @@
 """Whatever happens in a patient's life, the phone rings when it should and only then.
 
-Hypothesis makes up lives; `diary.py` is the oracle. `RECOVERY_LIVES` is how many (16 in the
+Hypothesis makes up lives; `diary.py` is the oracle. `RECOVERY_LIVES` is how many (10 in the
 suite), `RECOVERY_LIFE_STEPS` how eventful each. The same lives every time, so that a red run
 can be had again.
 """
@@ -31,7 +31,7 @@ from tests.reminders.conftest import LEASE, Bench
 from tests.reminders.diary import DAY, Diary, Item, Key, Ring, minute_of
 from tests.reminders.life import Life
 
-LIVES = int(os.environ.get("RECOVERY_LIVES", "16"))
+LIVES = int(os.environ.get("RECOVERY_LIVES", "10"))
 STEPS = int(os.environ.get("RECOVERY_LIFE_STEPS", "18"))
 PHASES = (Phase.explicit, Phase.generate, *[Phase.shrink] * ("RECOVERY_SHRINK" in os.environ))
 
@@ -175,16 +175,26 @@ class LifeWithReminders(RuleBasedStateMachine):
             self._edited()
 
     @precondition(lambda self: self.diary.open)
-    @event(action=st.sampled_from(["complete", "skip", "snooze", "snooze", "reopen"]), pick=picks)
-    def answers(self, action: str, pick: int) -> None:
-        today = self.diary.today(self.life.now)
-        entries = self.life.agenda(today, today)
-        entries = [each for each in entries if each.state == "due"] or entries
-        if entries:
-            self._answer(entries[pick % len(entries)], action)
-            self.go_on(timedelta(hours=3))
+    @event(pick=picks, done=st.booleans())
+    def completes_or_skips(self, pick: int, *, done: bool) -> None:
+        self._tap(pick, "complete" if done else "skip")
 
-    answers_once_more = answers
+    @precondition(lambda self: self.diary.open)
+    @event(pick=picks)
+    def snoozes(self, pick: int) -> None:
+        self._tap(pick, "snooze")
+
+    @precondition(lambda self: self.diary.open)
+    @event(pick=picks)
+    def snoozes_what_rang_last(self, pick: int) -> None:
+        self.go_on(timedelta(hours=12 + pick))
+        self._tap(pick, "snooze")
+
+    @precondition(lambda self: self.diary.open)
+    @event(pick=picks)
+    def takes_it_back(self, pick: int) -> None:
+        self._tap(pick, "complete")
+        self._tap(pick, "reopen")
 
     @precondition(lambda self: self.diary.open)
     @event()
@@ -408,6 +418,15 @@ class LifeWithReminders(RuleBasedStateMachine):
         ordered = sorted(slots.items(), key=lambda slot: minute_of(slot[1]))
         return Item(**{**vars(item), "slots": tuple(ordered)})
 
+    def _tap(self, pick: int, action: str) -> None:
+        """Answer what is due, if anything is, and see what the next hours bring."""
+        today = self.diary.today(self.life.now)
+        entries = self.life.agenda(today, today)
+        entries = [each for each in entries if each.state == "due"] or entries
+        if entries:
+            self._answer(entries[pick % len(entries)], action)
+            self.go_on(timedelta(hours=3))
+
     def _answer(self, entry: Any, action: str) -> None:
         key = self._key(entry.id)
         now, diary = self.life.now, self.diary
@@ -422,6 +441,7 @@ class LifeWithReminders(RuleBasedStateMachine):
             self.reopened.add(key)
         elif action != "snooze":
             diary.answers[key] = {"complete": "done", "skip": "skipped"}[action]
+            self.given_up.add((key, diary.snoozes.get(key, now)))  # an answer ends a snooze
         elif taken.next_at is None:
             late = max(now, entry.due_at) + timedelta(minutes=30) >= entry.expires_at
             assert taken.result == "too_late"
