@@ -48,7 +48,8 @@ def test_workers_that_race_while_one_is_killed_each_second(
 ) -> None:
     """Six workers; every second the oldest is killed, and another comes when few are left.
 
-    Planted: claim what is leased as well; what two have in hand at once rings twice. (`make nightly` has 20,000 phones, the suite enough for several kills.)
+    Planted: claim what is leased as well; what two have in hand at once rings twice.
+    (`make nightly` has 20,000 phones, the suite enough for several kills.)
     """
     crowd = crowd_of(ROWS)
     ward.provider.behave(delay=0.1 if ROWS < AMPLE else 0)  # so that a kill finds work
