@@ -134,7 +134,8 @@ def decide(policy: Policy, day: Day, candidates: Sequence[Candidate], *, now: da
         return _decision(moment, free, [])
     breaks = [each for each in counted if each.rest]
     habits = [each for each in counted if not each.rest]
-    company = bool(_rings_anyway(free) or breaks)
+    # Nothing rides with a second try: that is a message of its own, as it was before.
+    company = any(not each.granted for each in (*free, *breaks))
     going = _within_budget(moment, habits, company=company)
     for each in breaks:
         moment.settle(each, Send())
@@ -147,7 +148,7 @@ def _decision(moment: _Moment, free: Sequence[Candidate], counted: Sequence[Cand
     if not new:
         return Decision(verdicts=moment.verdicts)
     lead = min(new, key=lambda each: (each.priority, each.due_at))
-    paid = not _rings_anyway(free) and any(not each.rest for each in counted)
+    paid = all(each.granted for each in free) and any(not each.rest for each in counted)
     soon = sum(due <= moment.now + moment.policy.bundle_span for due, _ in moment.day.ahead)
     return Decision(
         verdicts=moment.verdicts,
@@ -242,11 +243,6 @@ def _is_posture(each: Candidate) -> bool:
 def _is_free(each: Candidate) -> bool:
     """Tell what is outside the budget: appointments, a snooze, a second way, a second try."""
     return each.granted or each.kind == APPOINTMENT or each.cause in {"snooze", "failover"}
-
-
-def _rings_anyway(free: Sequence[Candidate]) -> list[Candidate]:
-    """Return what others may ride with: a second try is a message of its own, as it was before."""
-    return [each for each in free if not each.granted]
 
 
 def _within_budget(
