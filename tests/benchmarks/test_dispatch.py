@@ -1,8 +1,7 @@
 """Every engine does the same work, at a size that measures nothing.
 
 Only engines that the service itself brings are run; the others need what `make bench`
-installs. Planted: ours with deliveries of a channel that nobody has (nothing arrives, the run
-is stuck), a peer's task that posts twice (duplicates are told), and one that keeps no outcome.
+installs.
 """
 
 from collections.abc import Iterator

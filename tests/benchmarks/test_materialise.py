@@ -19,7 +19,6 @@ def test_all_contestants_write_the_same_rows(postgres: EmbeddedPostgres) -> None
 
 
 def test_the_million_is_as_many_times_the_tenth(postgres: EmbeddedPostgres) -> None:
-    """Seen red with copies that keep their patients' ids, and with a copy left out."""
     figures = materialise_million.measure(postgres, count=240, rounds=1)
     assert [each.name for each in figures] == [*materialise_million.NAMES]
     assert [each.detail["schedules"] for each in figures] == [240, 240]
