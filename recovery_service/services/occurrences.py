@@ -39,7 +39,7 @@ from recovery_service.services.agenda import AgendaEntry, agenda
 from recovery_service.services.device_plan import devices_owed_sync
 from recovery_service.services.occurrence_locks import LockedItem, lock_item, lock_row, write_ahead
 from recovery_service.services.rounds import last_snooze, open_round, remind
-from recovery_service.services.unsent import cancel_unsent
+from recovery_service.services.unsent import cancel_unsent, take_back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +152,8 @@ def _taken_back(session: Session, item: LockedItem, row: Occurrence, *, now: dat
     if verdict.open and row.due_at > now:
         # Answered ahead of its time, so nothing has been sent: it reminds when it is due.
         remind(session, item.schedule, row, wake_at=row.due_at)
+    if verdict.open:
+        take_back(session, row, now=now)
     return verdict
 
 

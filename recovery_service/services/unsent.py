@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
-from recovery_service.models import Delivery
+from recovery_service.models import Delivery, Occurrence
 
 _RECONSIDER = text("""
 UPDATE delivery AS d SET wake_at = :now
@@ -55,3 +55,22 @@ def cancel_unsent(
         .execution_options(synchronize_session=False)
     )
     return len(dropped.all())
+
+
+def take_back(session: Session, row: Occurrence, *, now: datetime) -> None:
+    """Let what was still to be sent of an occurrence be sent after all: it was a mis-tap.
+
+    Only what had its time still ahead: a snooze, the nudge. What has passed is not made up for.
+    """
+    session.execute(
+        update(Delivery)
+        .where(
+            Delivery.clinic_id == row.clinic_id,
+            Delivery.occurrence_id == row.id,
+            Delivery.state == "dropped",
+            Delivery.reason.in_(("done", "skipped")),
+            Delivery.wake_at > now,
+        )
+        .values(state="ready", reason=None, settled_at=None)
+        .execution_options(synchronize_session=False)
+    )

@@ -101,3 +101,23 @@ def test_a_snooze_speaks_once_more_and_spends_no_attempt(
     bench.later(hours=1)
     bench.tick()
     assert len(bench.phone.sent) == 2
+
+
+def test_a_mis_tap_taken_back_keeps_its_nudge_and_its_snooze(
+    bench: Bench, patient: PatientAtHome
+) -> None:
+    """Planted: what a mis-tap had cancelled stays cancelled."""
+    item = planned(bench, patient)
+    bench.later(hours=9)
+    bench.tick()
+    take(bench, patient, item, "snooze")
+    take(bench, patient, item, "complete")
+    take(bench, patient, item, "reopen")
+    bench.later(minutes=30)
+    bench.tick()
+    assert len(bench.phone.sent) == 2
+    take(bench, patient, item, "complete")
+    bench.later(minutes=5)
+    bench.tick()
+    take(bench, patient, item, "reopen")
+    assert [row[0] for row in bench.deliveries()] == ["sent", "sent"], "nothing sent is repeated"
