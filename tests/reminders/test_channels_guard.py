@@ -106,16 +106,20 @@ def test_the_address_that_was_checked_is_the_one_connected_to(tmp_path: Path) ->
     assert looked_up == ["localhost"]
 
 
-def test_an_address_that_does_not_answer_gives_way_to_the_next(provider: PushProvider) -> None:
+def test_an_address_that_does_not_answer_gives_way_to_the_next(tmp_path: Path) -> None:
+    """By name: an address in the URL is nothing to look up."""
+
     def two(host: str, port: int) -> list[AddressInfo]:
         return [
             (AF_INET, SOCK_STREAM, 6, "", ("127.0.0.2", closed_port())),
             (AF_INET, SOCK_STREAM, 6, "", ("127.0.0.1", port)),
         ]
 
-    channel = web_push(resolve=two)
-    [outcome] = channel.send([(at(provider.subscribe()), message())])
-    channel.close()
+    certificate = write_certificate(tmp_path / "push.pem")
+    with PushProvider(certificate=certificate) as provider:
+        channel = web_push(ca_file=str(certificate), resolve=two)
+        [outcome] = channel.send([(at(provider.subscribe()), message())])
+        channel.close()
     assert isinstance(outcome, Sent)
 
 
@@ -133,7 +137,9 @@ def test_a_name_without_an_address_is_retried(provider: PushProvider) -> None:
     keys = provider.subscribe()["keys"]
     channel = web_push()
     nowhere = {"endpoint": "https://nowhere.invalid/push", "keys": keys}
-    assert channel.send([(at(nowhere), message())]) == [Retry(None, "unresolved")]
+    outcomes = channel.send([(at(nowhere), message())])
+    channel.close()
+    assert outcomes == [Retry(None, "unresolved")]
 
 
 def test_no_proxy_is_taken_from_the_environment(

@@ -1,16 +1,21 @@
-"""What comes back from a provider over HTTP/2, or why nothing does."""
+"""What comes back from a provider, or why nothing does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from recovery_service.reminders.channels.protocol import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A provider's answer; header names are found in any case."""
+    """A provider's answer; header names are found in any case.
+
+    A body may repeat the address that it refuses, so it is kept out of `repr`.
+    """
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(default=b"", repr=False)
 
 
 class NoAnswer(Exception):
@@ -26,3 +31,15 @@ class Lost(NoAnswer):
 
     def __init__(self) -> None:
         super().__init__("connection_lost")
+
+
+class Unanswered(NoAnswer):
+    """The request had begun to leave: it may have been taken, or not."""
+
+
+class Unsendable(Exception):
+    """There is nothing to send for this pair; `outcome` says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome

@@ -1,17 +1,16 @@
-"""A batch over HTTP/2: so many at once, so long at most, and every pair on its own."""
+"""A batch in an event loop: so many at once, so long at most, and every pair on its own."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import structlog
 
 from recovery_service.clock import Clock, SystemClock
-from recovery_service.reminders.channels.answers import NoAnswer
-from recovery_service.reminders.channels.http2 import Http2
-from recovery_service.reminders.channels.posting import Unsendable
+from recovery_service.reminders.channels.answers import NoAnswer, Unsendable
+from recovery_service.reminders.channels.loop_thread import LoopThread
 from recovery_service.reminders.channels.protocol import Address, Dead, Message, Outcome, Retry
 
 log = structlog.get_logger(__name__)
@@ -20,6 +19,26 @@ Push: TypeAlias = Callable[[Address, Message, int], Awaitable[Outcome]]
 """Sends one message with so many seconds left; may raise `NoAnswer` or `Unsendable`."""
 
 Pairs: TypeAlias = Iterator[tuple[int, tuple[Address, Message]]]
+
+
+Unsure: TypeAlias = Callable[[str], Outcome]
+"""What stands, for a reason, where it is not known whether a message was taken."""
+
+
+class Bounds(Protocol):
+    """How many pushes are under way at once, and for how long new ones are begun."""
+
+    @property
+    def concurrency(self) -> int:
+        """Pushes, over all batches."""
+
+    @property
+    def batch_seconds(self) -> float:
+        """From the start of a batch to its last new push."""
+
+    @property
+    def push_seconds(self) -> float:
+        """For one push, with all that belongs to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +65,25 @@ class Http2Settings:
 
 
 class Batches:
-    """Sends batches from any number of threads through one event loop."""
+    """Sends batches from any number of threads through one event loop.
 
-    def __init__(self, http: Http2, settings: Http2Settings, push: Push) -> None:
-        self._http = http
-        self._settings = settings
+    With `timed`, a push is cut off after `push_seconds`; else `push` sees to that by itself.
+    """
+
+    def __init__(
+        self,
+        loop: LoopThread,
+        bounds: Bounds,
+        push: Push,
+        *,
+        unsure: Unsure | None = None,
+        timed: bool = True,
+    ) -> None:
+        self._loop = loop
+        self._bounds = bounds
         self._push = push
+        self._unsure = unsure or _again
+        self._push_seconds = bounds.push_seconds if timed else None
         self._turns: asyncio.Semaphore | None = None
         self._turns_of: asyncio.AbstractEventLoop | None = None
 
@@ -59,21 +91,21 @@ class Batches:
         """Push to every destination; see `Channel.send`."""
         outcomes: list[Outcome] = [Retry(None, "not_tried")] * len(batch)
         if batch:
-            bound = self._settings.batch_seconds + self._settings.push_seconds + 1
-            self._http.complete(self._all(batch, outcomes), seconds=bound)
+            bound = self._bounds.batch_seconds + self._bounds.push_seconds + 1
+            self._loop.complete(self._all(batch, outcomes), seconds=bound)
         return list(outcomes)
 
     async def _all(self, batch: Sequence[tuple[Address, Message]], outcomes: list[Outcome]) -> None:
         work, started, turns = iter(enumerate(batch)), time.monotonic(), self._common_turns()
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._settings.concurrency, len(batch))):
+            for _ in range(min(self._bounds.concurrency, len(batch))):
                 group.create_task(self._drain(work, outcomes, turns, started))
 
     def _common_turns(self) -> asyncio.Semaphore:
         """Return what bounds all batches of this loop together."""
         loop = asyncio.get_running_loop()
         if self._turns is None or self._turns_of is not loop:
-            self._turns, self._turns_of = asyncio.Semaphore(self._settings.concurrency), loop
+            self._turns, self._turns_of = asyncio.Semaphore(self._bounds.concurrency), loop
         return self._turns
 
     async def _drain(
@@ -83,25 +115,29 @@ class Batches:
         for index, (address, message) in work:
             async with turns:
                 waited = time.monotonic() - started
-                if waited > self._settings.batch_seconds:
+                if waited > self._bounds.batch_seconds:
                     return
-                outcomes[index] = Retry(None, "timeout")  # stands if the batch is cut off
-                outcomes[index] = await self._one(address, message, message.ttl - int(waited))
+                outcomes[index] = self._unsure("timeout")  # stands if the batch is cut off
+                outcomes[index] = await self._one(address, message, int(waited))
 
-    async def _one(self, address: Address, message: Message, ttl: int) -> Outcome:
+    async def _one(self, address: Address, message: Message, waited: int) -> Outcome:
         """Send one push; every way in which it can fail is an outcome."""
-        if ttl <= 0:
-            return Dead("expired")
         try:
-            async with asyncio.timeout(self._settings.push_seconds):
+            if (ttl := message.ttl - waited) <= 0:
+                return Dead("expired")
+            async with asyncio.timeout(self._push_seconds):
                 return await self._push(address, message, ttl)
         except Unsendable as refusal:
             return refusal.outcome
         except NoAnswer as none:
             return Retry(None, none.reason)
         except TimeoutError:
-            return Retry(None, "timeout")
+            return self._unsure("timeout")
         except Exception as error:  # noqa: BLE001 - must not stop the others
             broken = type(error).__name__  # its text or its frames could hold the token
             log.warning("push_broken", delivery_id=message.delivery_id, error=broken)
-            return Retry(None, "broken")
+            return self._unsure("broken")
+
+
+def _again(reason: str) -> Outcome:
+    return Retry(None, reason)

@@ -2,7 +2,7 @@
 
 import re
 
-from recovery_service.reminders.channels.posting import Unsendable
+from recovery_service.reminders.channels.answers import Unsendable
 from recovery_service.reminders.channels.protocol import Address, Dead, Retired
 
 LONGEST_TOKEN = 4096

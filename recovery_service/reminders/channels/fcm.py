@@ -8,13 +8,13 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Self
 
-from recovery_service.reminders.channels.answers import Answer
+from recovery_service.reminders.channels.answers import Answer, Unsendable
 from recovery_service.reminders.channels.apple import apns_headers, aps
 from recovery_service.reminders.channels.batches import Batches, Http2Settings
 from recovery_service.reminders.channels.device_tokens import token_of
 from recovery_service.reminders.channels.http2 import Http2
 from recovery_service.reminders.channels.payload import app_fields, collapse_mark, opaque
-from recovery_service.reminders.channels.posting import Unsendable, retry_after
+from recovery_service.reminders.channels.posting import retry_after
 from recovery_service.reminders.channels.protocol import (
     Address,
     Dead,
@@ -88,7 +88,7 @@ class Fcm:
             seconds=settings.push_seconds,
             clock=settings.clock,
         )
-        self._batches = Batches(self._http, settings, self._push)
+        self._batches = Batches(self._http.loop, settings, self._push)
 
     @classmethod
     def from_settings(cls, settings: FcmSettings) -> Self:

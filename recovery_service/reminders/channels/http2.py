@@ -1,18 +1,15 @@
 """HTTP/2 to a provider: many requests at once, over a connection that is kept."""
 
 import asyncio
-import contextlib
 import logging
-import os
 import ssl
-import threading
-from collections.abc import Coroutine, Mapping
-from concurrent.futures import CancelledError, Future
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from recovery_service.reminders.channels.answers import Answer, Lost, NoAnswer
+from recovery_service.reminders.channels.loop_thread import LoopThread
 
 if TYPE_CHECKING:
     from recovery_service.reminders.channels.http2_line import Line
@@ -25,8 +22,7 @@ class Http2:
     """POST requests over HTTP/2 and TLS, from an event loop in a thread of its own.
 
     Certificates are verified, redirects are answers, no proxy is taken from the environment.
-    The thread starts with the first work, and anew in a process that was forked, so that a
-    channel may be built before its process divides.
+    `loop` is where requests are made.
     """
 
     def __init__(
@@ -36,20 +32,11 @@ class Http2:
         self._seconds = {"connect_seconds": connect_seconds, "read_seconds": read_seconds}
         self._lines: dict[str, Line] = {}
         self._opened: WeakSet[Line] = WeakSet()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._process = 0
-        self._lock = threading.Lock()
+        self.loop = LoopThread(
+            "http2", begin=self._begin, wind_up=self._wind_up, closing_seconds=_CLOSING_SECONDS
+        )
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
-
-    def complete(self, work: Coroutine[Any, Any, None], *, seconds: float) -> None:
-        """Run `work` in the loop and wait for its end, or cut it off after so many seconds."""
-        running: Future[None] = asyncio.run_coroutine_threadsafe(work, self._running_loop())
-        try:
-            running.result(seconds)
-        except (TimeoutError, CancelledError):
-            running.cancel()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send one request and return its answer; raises `NoAnswer`.
@@ -64,12 +51,7 @@ class Http2:
 
     def close(self) -> None:
         """End what is running, close the connections and the thread."""
-        with self._lock:
-            loop, thread, self._loop = self._loop, self._thread, None
-        if loop is None or thread is None or self._process != os.getpid():
-            return
-        asyncio.run_coroutine_threadsafe(self._wind_up(), loop)
-        thread.join(2 * _CLOSING_SECONDS)
+        self.loop.close()
 
     async def _ask(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Use the line to the host; one that failed a request is left to those it still serves.
@@ -95,33 +77,10 @@ class Http2:
             self._opened.add(self._lines[host])
         return self._lines[host]
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None or self._process != os.getpid():
-                self._lines, self._opened, self._process = {}, WeakSet(), os.getpid()
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="http2", daemon=True
-                )
-                self._thread.start()
-            return self._loop
+    def _begin(self) -> None:
+        self._lines, self._opened = {}, WeakSet()
 
     async def _wind_up(self) -> None:
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSING_SECONDS):
-                for line in list(self._opened):
-                    await line.close()
-                    await line.ended()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-        loop.call_later(0.01, loop.stop)  # what was cancelled gets to its end
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+        for line in list(self._opened):
+            await line.close()
+            await line.ended()

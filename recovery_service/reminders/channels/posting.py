@@ -1,17 +1,13 @@
 """What channels over HTTP share: a batch side by side, within a bound, every end an outcome."""
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import structlog
-from urllib3.exceptions import HTTPError, NewConnectionError
-from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
 from recovery_service.clock import Clock, SystemClock
 from recovery_service.reminders.channels.addresses import (
@@ -20,8 +16,16 @@ from recovery_service.reminders.channels.addresses import (
     UnsafeEndpoint,
     check_form,
 )
-from recovery_service.reminders.channels.connections import Answer, Connections, Unanswered
+from recovery_service.reminders.channels.answers import (
+    Answer,
+    NoAnswer,
+    Unanswered,
+    Unsendable,
+)
+from recovery_service.reminders.channels.batches import Batches
+from recovery_service.reminders.channels.connections import Connections
 from recovery_service.reminders.channels.protocol import Address, Dead, Message, Outcome, Retry
+from recovery_service.reminders.channels.terms import Terms
 
 log = structlog.get_logger(__name__)
 
@@ -29,17 +33,6 @@ MAX_WAIT = timedelta(hours=1)
 UNCERTAIN = Dead("uncertain")
 """It may have been taken; sending it again could be a second one."""
 
-_WATCH_SECONDS = 0.5
-
-_TROUBLES: tuple[tuple[type[Exception], Outcome], ...] = (
-    (UnresolvedHost, Retry(None, "unresolved")),
-    (UnsafeEndpoint, Dead("unsafe_endpoint")),
-    (NewConnectionError, Retry(None, "unreachable")),  # which urllib3 counts as a timeout, too
-    (HTTPTimeoutError, Retry(None, "timeout")),
-    (HTTPError, Retry(None, "unreachable")),
-    (OSError, Retry(None, "unreachable")),
-    (ValueError, Dead("bad_message")),  # a header that cannot be one
-)
 _PASSING: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "provider_refused",  # our key is not theirs: no device's fault
     HTTPStatus.FORBIDDEN: "provider_refused",
@@ -66,6 +59,11 @@ class PostSettings:
     resolve: Resolver | None = field(default=None, repr=False)
     clock: Clock = field(default_factory=SystemClock)
 
+    @property
+    def push_seconds(self) -> float:
+        """How long one request may take, with all that belongs to it."""
+        return self.connect_seconds + self.read_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -76,19 +74,11 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
 
 
-class Unsendable(Exception):
-    """There is nothing to post for this pair; `outcome` says why."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome)
-        self.outcome = outcome
-
-
 class PostingChannel(ABC):
     """A channel that posts one request per message; see `Channel`.
 
     `resends` is False where a second copy is worse than none: then a request that was begun
-    and not answered is `UNCERTAIN`, and never repeated.
+    and not answered is `UNCERTAIN`, never repeated, and has a connection of its own.
     """
 
     name: str
@@ -97,16 +87,18 @@ class PostingChannel(ABC):
     def __init__(self, settings: PostSettings, *, allow_private: bool) -> None:
         self._posting = settings
         self._allow_private = allow_private
-        self._request_seconds = settings.connect_seconds + settings.read_seconds
-        self._connections = Connections(
+        terms = Terms(
             concurrency=settings.concurrency,
             connect_seconds=settings.connect_seconds,
             read_seconds=settings.read_seconds,
             allow_private=allow_private,
-            ca_file=settings.ca_file,
             resolve=settings.resolve,
+            reuse=self.resends,
         )
-        self._threads = ThreadPoolExecutor(settings.concurrency, self.name)
+        self._connections = Connections(self.name, terms, ca_file=settings.ca_file)
+        self._batches = Batches(
+            self._connections.loop, settings, self._push, unsure=self._unsure, timed=False
+        )
 
     @abstractmethod
     def compose(self, address: Address, message: Message, ttl: int) -> Request:
@@ -121,58 +113,35 @@ class PostingChannel(ABC):
 
     def send(self, batch: Sequence[tuple[Address, Message]]) -> list[Outcome]:
         """Post to every destination; see `Channel.send`."""
-        outcomes: list[Outcome] = [Retry(None, "not_tried")] * len(batch)
-        started = time.monotonic()
-        work = iter(enumerate(batch))
-        threads = min(self._posting.concurrency, len(batch))
-        running = [
-            self._threads.submit(self._drain, work, outcomes, started) for _ in range(threads)
-        ]
-        give_up = started + self._posting.batch_seconds + self._request_seconds + 1
-        while wait(running, timeout=_WATCH_SECONDS).not_done and time.monotonic() < give_up:
-            self._connections.cut(longer_than=self._request_seconds)
-        return list(outcomes)
+        return self._batches.send(batch)
 
     def close(self) -> None:
-        """Close connections and end the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Close connections and end the thread."""
         self._connections.close()
 
-    def _drain(
-        self,
-        work: Iterator[tuple[int, tuple[Address, Message]]],
-        outcomes: list[Outcome],
-        started: float,
-    ) -> None:
-        """Take pairs until none is left or the batch's time is up."""
-        for index, (address, message) in work:
-            waited = time.monotonic() - started
-            if waited > self._posting.batch_seconds:
-                return
-            # Stands if this request outlives the batch.
-            outcomes[index] = self._unsure("timeout")
-            try:
-                outcomes[index] = self._deliver(address, message, message.ttl - int(waited))
-            except Exception as error:  # noqa: BLE001 - must not stop the others
-                broken = type(error).__name__  # its text or its frames could hold the address
-                log.warning(
-                    "post_broken", channel=self.name, delivery_id=message.delivery_id, error=broken
-                )
-                outcomes[index] = self._unsure("broken")
-
-    def _deliver(self, address: Address, message: Message, ttl: int) -> Outcome:
+    async def _push(self, address: Address, message: Message, ttl: int) -> Outcome:
         """Post one message; every way in which it can fail is an outcome."""
-        if ttl <= 0:
-            return Dead("expired")
+        try:
+            return await self._deliver(address, message, ttl)
+        except Exception as error:  # noqa: BLE001 - must not stop the others
+            broken = type(error).__name__  # its text or its frames could hold the address
+            log.warning(
+                "post_broken", channel=self.name, delivery_id=message.delivery_id, error=broken
+            )
+            return self._unsure("broken")
+
+    async def _deliver(self, address: Address, message: Message, ttl: int) -> Outcome:
         try:
             request = self.compose(address, message, ttl)
             check_form(request.url, self._allow_private)
-            answer = self._connections.post(request.url, request.body, request.headers)
+            answer = await self._connections.post(request.url, request.body, request.headers)
         except Unsendable as refusal:
             return refusal.outcome
         except Unanswered as lost:
-            return _outcome_of(lost.trouble) if self.resends else UNCERTAIN
-        except (HTTPError, OSError, ValueError) as trouble:
+            return self._unsure(lost.reason)
+        except NoAnswer as none:
+            return Retry(None, none.reason)
+        except ValueError as trouble:
             return _outcome_of(trouble)
         return self.read(answer)
 
@@ -180,8 +149,11 @@ class PostingChannel(ABC):
         return Retry(None, reason) if self.resends else UNCERTAIN
 
 
-def _outcome_of(trouble: Exception) -> Outcome:
-    return next(outcome for kind, outcome in _TROUBLES if isinstance(trouble, kind))
+def _outcome_of(trouble: ValueError) -> Outcome:
+    if isinstance(trouble, UnresolvedHost):
+        return Retry(None, "unresolved")
+    unsafe = isinstance(trouble, UnsafeEndpoint)
+    return Dead("unsafe_endpoint" if unsafe else "bad_message")  # e.g. what cannot be a header
 
 
 def refusal(answer: Answer, final: Mapping[int, Outcome], clock: Clock) -> Outcome:

@@ -10,13 +10,12 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from recovery_service.reminders.channels.addresses import check_form
-from recovery_service.reminders.channels.connections import Answer
+from recovery_service.reminders.channels.answers import Answer, Unsendable
 from recovery_service.reminders.channels.posting import (
     UNCERTAIN,
     PostingChannel,
     PostSettings,
     Request,
-    Unsendable,
     is_success,
     refusal,
     retry_after,

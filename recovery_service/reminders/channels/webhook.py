@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Self
 
-from recovery_service.reminders.channels.connections import Answer
+from recovery_service.reminders.channels.answers import Answer, Unsendable
 from recovery_service.reminders.channels.posting import (
     PostingChannel,
     PostSettings,
     Request,
-    Unsendable,
     is_success,
     refusal,
 )

@@ -8,13 +8,12 @@ from http import HTTPStatus
 from typing import Any, Self
 
 from recovery_service.reminders.channels.addresses import check_form
-from recovery_service.reminders.channels.connections import Answer
+from recovery_service.reminders.channels.answers import Answer, Unsendable
 from recovery_service.reminders.channels.payload import app_fields, collapse_mark
 from recovery_service.reminders.channels.posting import (
     PostingChannel,
     PostSettings,
     Request,
-    Unsendable,
     is_success,
     refusal,
 )
