@@ -126,7 +126,9 @@ def build_wall() -> None:
     op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON reminder_day TO recovery_app")
     op.execute("GRANT SELECT, INSERT ON appointment_response TO recovery_app")
     op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON reminder_day TO recovery_worker")
-    op.execute("GRANT UPDATE (sync_due_at, sync_attempts, opted_out_at) ON destination TO recovery_worker")
+    op.execute(
+        "GRANT UPDATE (sync_due_at, sync_attempts, opted_out_at) ON destination TO recovery_worker"
+    )
     op.execute("GRANT SELECT (surgery_date, discharge_date) ON episode TO recovery_worker")
     op.execute("GRANT SELECT (plan_revision) ON patient TO recovery_worker")
     op.execute(
