@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -159,9 +160,7 @@ async def _serve() -> None:
 def main() -> None:
     """Serve until standard input ends; with uvloop where it is installed."""
     with suppress(ImportError):
-        import uvloop
-
-        uvloop.install()
+        import_module("uvloop").install()
     asyncio.run(_serve())
 
 
