@@ -24,12 +24,14 @@ def settings_here() -> Settings:
 
 @contextmanager
 def application(settings: Settings, *, worker: bool = False) -> Iterator[Flask]:
-    """Stand inside an application; its connections are given back at the end."""
+    """Stand inside an application; its connections and channels are given back at the end."""
     app = create_app(settings, worker=worker)
     with app.app_context():
         try:
             yield app
         finally:
+            for channel in parts().channels.values():
+                channel.close()
             db.engine.dispose()
 
 
