@@ -111,7 +111,7 @@ class Sender:
     worker_id: UUID
     lease: timedelta
     batch: int = 500
-    chunk: int = 200
+    chunk: int = 100
     lags: Lags = field(default_factory=Lags)
 
 
