@@ -71,14 +71,14 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): $(BIN)/python requirements.txt pyproject.toml
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 $(INSTALLED_BENCH): $(INSTALLED_DEV) benchmarks/requirements.txt
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/requirements.txt
 	@touch $@
