@@ -24,6 +24,7 @@ from recovery_service.app import create_app
 from recovery_service.clock import ManualClock
 from recovery_service.embedded_postgres import EmbeddedPostgres
 from recovery_service.extensions import db
+from recovery_service.logs import configure_logs
 from recovery_service.migrations import FOLDER, upgrade
 from recovery_service.reminders.channels.vapid import new_private_key
 from tests.factories import ClinicWithStaff, make_clinic
@@ -32,6 +33,16 @@ MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SECRET = "a secret of the test suite, and of nothing else"
 VAPID_KEY = new_private_key()
 POSTGRES = int(os.environ.get("RECOVERY_TEST_POSTGRES", "18"))
+
+
+@pytest.fixture(autouse=True)
+def _log_lines() -> None:
+    """Let each test hear log lines as the service writes them, whatever the one before set up.
+
+    Planted: without this, what reads them fails after any test that ends with structlog's own
+    defaults, and only in that order.
+    """
+    configure_logs(level="WARNING")
 
 
 @contextmanager
