@@ -104,6 +104,24 @@ SELECT clinic_id, id, destination_id, 'webhook', 0, 'ready', %(at)s, 0
   FROM fallen JOIN mine USING (clinic_id, lineage_id)
 """
 
+_ANSWERED = """
+WITH mine AS (
+    SELECT pg_temp.key(1, n %% %(clinics)s) AS clinic_id, pg_temp.key(6, n) AS lineage_id,
+           pg_temp.key(5, n) AS destination_id
+      FROM generate_series(0, %(patients)s - 1) n
+), answered AS (
+    INSERT INTO occurrence (clinic_id, lineage_id, occ_key, local_date, due_at, expires_at, state,
+                            round, closed_at)
+    SELECT clinic_id, lineage_id, %(occ_key)s, %(day)s, %(at)s, %(expires)s, 'done', 0, %(at)s
+      FROM mine
+    RETURNING clinic_id, id, lineage_id
+)
+INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, state, wake_at,
+                      attempts, settled_at)
+SELECT clinic_id, id, destination_id, 'webhook', 0, 'sent', %(at)s, 1, %(at)s
+  FROM answered JOIN mine USING (clinic_id, lineage_id)
+"""
+
 
 def midday_zone(now: datetime) -> str:
     """Return a zone where it is about noon, so that nobody's quiet hours are in the way."""
@@ -142,6 +160,20 @@ class Crowd:
     def plan_coming(self, *, at: datetime, items: int) -> None:
         """Give each patient so many schedules that are due at a later instant."""
         self._schedule("coming", self._rule(at), at=at, items=items)
+
+    def remember(self, *, at: datetime) -> None:
+        """Give everybody a reminder of an earlier day that was sent and answered.
+
+        A service that runs has a past, and the planner knows of it.
+        """
+        with _unasked(self.connection):
+            self.connection.execute(
+                _ANSWERED,
+                self._values()
+                | {"day": local_date(self.zone, at), "at": at}
+                | {"expires": at + timedelta(minutes=_VALID_FOR)}
+                | {"occ_key": f"{local_date(self.zone, at):%Y%m%d}.morning"},
+            )
 
     def make_due(self, numbers: range, *, at: datetime) -> None:
         """Let a reminder fall due for each of these, written and ready to be sent."""

@@ -18,7 +18,7 @@ from recovery_service.reminders.channels.webhook import Webhook, WebhookSettings
 from recovery_service.reminders.scheduler import Rhythm, run_worker
 
 WEBHOOK_SECRET = f"whsec_{SECRET}="
-_TOMORROW = timedelta(days=1)
+_DAY = timedelta(days=1)
 _WAITING = 50_000  # of what is to come, already written and not to be sent before tomorrow
 
 
@@ -37,11 +37,12 @@ class Ours(Engine):
         people = max(due, future // ITEMS)
         self._crowd = Crowd(connection, self.place.provider.origin, people, now)
         self._crowd.store()
-        self._crowd.plan_due(at=now + _TOMORROW)
+        self._crowd.plan_due(at=now + _DAY)
+        self._crowd.remember(at=now - _DAY)
         if future:
-            self._crowd.plan_coming(at=now + _TOMORROW, items=ITEMS - 1)
+            self._crowd.plan_coming(at=now + _DAY, items=ITEMS - 1)
             waiting = range(people - min(people - due, _WAITING), people)
-            self._crowd.make_due(waiting, at=now + _TOMORROW)
+            self._crowd.make_due(waiting, at=now + _DAY)
         settle(server, database)
 
     def make_due(self, numbers: range) -> None:
@@ -50,7 +51,8 @@ class Ours(Engine):
 
     def done(self) -> int:
         """Count what is settled as sent."""
-        rows = self.rows("SELECT count(*) FROM delivery WHERE state = 'sent'")
+        since = "round = 0 AND state = 'sent' AND settled_at > now() - interval '12 hours'"
+        rows = self.rows(f"SELECT count(*) FROM delivery WHERE {since}")
         return int(rows[0][0])
 
     def rows(self, statement: str) -> list[Any]:

@@ -9,6 +9,7 @@ import re
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import date, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from recovery_service.domain.recurrence import Occurrence, Place, Rule, occurrences_from
@@ -30,6 +31,7 @@ class MalformedOccurrenceId(ValueError):
     """The text is no id that this service gave out."""
 
 
+@lru_cache(maxsize=1024)
 def encode(lineage: UUID, occ_key: str) -> str:
     """Return the URL-safe id of an occurrence; raises ValueError for an impossible key.
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 from recovery_service.domain.quiet_hours import QuietHours
@@ -65,7 +65,7 @@ class Policy:
         """Return how many pushes a patient may get so many days after surgery."""
         return next(most for until, most in self.budget if until is None or day < until)
 
-    @property
+    @cached_property
     def bundle_span(self) -> timedelta:
         """For how long one push speaks for what falls due next."""
         return timedelta(minutes=self.bundle)

@@ -1,6 +1,6 @@
 """Dispatch: claim what is ready, fence it, send it, settle it; one channel at a time.
 
-Each channel has its own claims and its own thread, so a slow or dead provider delays
+Each channel has its own claims and its own threads, so a slow or dead provider delays
 nobody else's reminders. A process that dies between sending and settling repeats at most
 the one chunk it had in hand, under the same collapse tag.
 """
@@ -8,9 +8,10 @@ the one chunk it had in hand, under the same collapse tag.
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -19,7 +20,7 @@ from recovery_service.clock import Clock
 from recovery_service.domain.interruptions import BUNDLED
 from recovery_service.domain.keys import Keys
 from recovery_service.reminders.channels.protocol import Channel, Dead, Outcome, Retry
-from recovery_service.reminders.fence import fence, take
+from recovery_service.reminders.fence import Fenced, fence, take
 from recovery_service.reminders.held import Ticket
 from recovery_service.reminders.lags import Lags
 from recovery_service.reminders.messages import address_of, message_of
@@ -31,6 +32,7 @@ from recovery_service.reminders.work import Transaction, run
 log = structlog.get_logger(__name__)
 
 _ASK_AGAIN_SECONDS = 0.25
+_FRESH = timedelta(seconds=1)
 _AGAIN = {"nudge": "nudged", "failover": "failed_over"}
 
 Counts: TypeAlias = Counter[str]
@@ -115,30 +117,57 @@ class Sender:
     lags: Lags = field(default_factory=Lags)
 
 
+class _Taken(NamedTuple):
+    """A chunk that is fenced, as of a moment."""
+
+    at: datetime
+    fenced: Fenced
+
+
 def dispatch(
     sender: Sender, channel: Channel, *, stopped: Callable[[], bool] = lambda: False
 ) -> Counts:
     """Send all that is ready for one channel; return what became of it.
 
-    Ends early when `stopped` says so. Claiming and fencing are one transaction, so a chunk
-    is as fresh as it can be and nothing waits under a lease for its turn.
+    Ends early when `stopped` says so. Claiming and fencing are one transaction. While one chunk
+    is sent and settled, the next is taken beside it: else database and channel wait for each
+    other. What a kill repeats stays one chunk, because the next one is only taken. That is
+    nothing for a channel that does not resend: there, what was taken counts as begun.
     """
     counts: Counts = Counter()
-    while not stopped():
-        now = sender.clock()
-        fenced = take(
-            sender.transaction,
-            channel.name,
-            owner=sender.worker_id,
-            lease=sender.lease,
-            limit=sender.chunk,
-            now=now,
-            resends=channel.resends,
-        )
-        counts += fenced.dropped + _deliver(sender, channel, fenced.parcels, now=now)
-        if fenced.claimed < sender.chunk:
-            break
+    with ThreadPoolExecutor(1, f"{channel.name}_ahead") as beside:
+        more = True
+        coming: Future[_Taken] | None = None
+        while more and (coming is not None or not stopped()):
+            taken = coming.result() if coming else _take(sender, channel)
+            more = taken.fenced.claimed == sender.chunk
+            ahead = more and channel.resends and not stopped()
+            coming = beside.submit(_take, sender, channel) if ahead else None
+            counts += taken.fenced.dropped + _hand_over(sender, channel, taken)
     return counts
+
+
+def _take(sender: Sender, channel: Channel) -> _Taken:
+    now = sender.clock()
+    fenced = take(
+        sender.transaction,
+        channel.name,
+        owner=sender.worker_id,
+        lease=sender.lease,
+        limit=sender.chunk,
+        now=now,
+        resends=channel.resends,
+    )
+    return _Taken(now, fenced)
+
+
+def _hand_over(sender: Sender, channel: Channel, taken: _Taken) -> Counts:
+    """Send a chunk at once; one that had to wait for its turn is fenced once more."""
+    parcels = taken.fenced.parcels
+    if sender.clock() - taken.at <= _FRESH:
+        return _deliver(sender, channel, parcels, now=taken.at)
+    tickets = [held.ticket for parcel in parcels for held in parcel.held]
+    return send_chunk(sender, channel, tickets)
 
 
 def claim(sender: Sender, channel: str, *, now: datetime) -> list[Ticket]:

@@ -19,7 +19,7 @@ from recovery_service.domain.interruptions import BUNDLED, Drop, Wait
 from recovery_service.reminders import follow_ups
 from recovery_service.reminders.held import Held, Ticket, keys, owned, waiting
 from recovery_service.reminders.parcels import Parcel, SortedOut, sort_out, unsorted
-from recovery_service.reminders.work import Transaction, array, by_index, run
+from recovery_service.reminders.work import Transaction, array, instants, run_for_chunk
 
 EXPIRED = "expired"
 QUIET_CHANNELS = frozenset({"inbox"})
@@ -80,7 +80,6 @@ def take(
     Without `resends`, what a sender had begun when it died is left alone.
     """
     with transaction() as session:
-        by_index(session)
         held = waiting(session, channel, limit=limit, now=now, resends=resends)
         return _fence(session, held, owner=owner, lease=lease, now=now, claimed=False)
 
@@ -98,7 +97,6 @@ def fence(
     What is no longer ours is in neither: somebody else has it, or ended it.
     """
     with transaction() as session:
-        by_index(session)
         held = owned(session, tickets, owner=owner, now=now)
         return _fence(session, held, owner=owner, lease=lease, now=now, claimed=True)
 
@@ -154,7 +152,9 @@ def _lease(
     if pairs:
         values: dict[str, Any] = keys([each for each, _ in pairs])
         values |= {"leads": array(str(lead_id) for _, lead_id in pairs)}
-        run(session, _LEASE, values | {"owner": owner, "lease_ends": until, "attempt": attempt})
+        run_for_chunk(
+            session, _LEASE, values | {"owner": owner, "lease_ends": until, "attempt": attempt}
+        )
 
 
 def _write(session: Session, ends: Sequence[_End], *, now: datetime, unspent: int) -> None:
@@ -164,15 +164,17 @@ def _write(session: Session, ends: Sequence[_End], *, now: datetime, unspent: in
             "states": array(each.state for each in ends),
             "reasons": array(each.reason for each in ends),
             "leads": array(None if each.lead_id is None else str(each.lead_id) for each in ends),
-            "wake_ats": [each.wake_at for each in ends],
+            "wake_ats": instants(each.wake_at for each in ends),
         }
-        run(session, _END, values | {"now": now, "unspent": unspent})
+        run_for_chunk(session, _END, values | {"now": now, "unspent": unspent})
 
 
 def verdict(held: Held, *, now: datetime) -> str | None:
     """Return why a delivery must not go out any more, or None when it may."""
-    reasons = (guard(held, now) for guard in GUARDS)
-    return next((reason for reason in reasons if reason is not None), None)
+    for guard in GUARDS:
+        if (reason := guard(held, now)) is not None:
+            return reason
+    return None
 
 
 def _silent(held: Held, _now: datetime) -> str | None:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.dispatch import Counts, Sender, claim, send_chunk
 from recovery_service.reminders.held import Ticket, keys
-from recovery_service.reminders.work import by_index, run
+from recovery_service.reminders.work import run
 
 # In order of the key, as edits and settling lock them. What is no longer under the token
 # was taken by another copy of the message, or claimed anew after its lease ran out.
@@ -131,5 +131,4 @@ def take_over(sender: Sender, chunk: Chunk) -> list[Ticket]:
         "lease_ends": sender.clock() + sender.lease,
     }
     with sender.transaction() as session:
-        by_index(session)
         return sorted(Ticket(*row) for row in run(session, _TAKE_OVER, values))

@@ -14,11 +14,13 @@ from recovery_service.domain.interruptions import nudge_at
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.domain.reminder_policy import Policy
 from recovery_service.reminders.held import Held
-from recovery_service.reminders.work import array, run
+from recovery_service.reminders.work import array, instants, run_for_chunk
 
 PUSH = frozenset({"webpush", "fcm", "apns"})
 _FIRST = frozenset({"due", "late", "takeover"})
 
+# Whether the occurrence is still open is asked by its key, in a place where the planner cannot
+# turn it round: an index of open ones looks cheap to it, and is read from end to end.
 _NUDGE = """
 INSERT INTO delivery (clinic_id, occurrence_id, destination_id, channel, round, cause, state,
                       wake_at, attempts)
@@ -27,8 +29,8 @@ SELECT q.clinic_id, q.occurrence_id, q.destination_id, %(channel)s, q.round, 'nu
   FROM unnest(%(clinics)s::uuid[], %(occurrences)s::bigint[], %(destinations)s::uuid[],
               %(rounds)s::int[], %(wake_ats)s::timestamptz[])
        AS q (clinic_id, occurrence_id, destination_id, round, wake_at)
-  JOIN occurrence o ON o.clinic_id = q.clinic_id AND o.id = q.occurrence_id
- WHERE o.state = 'due'
+ WHERE (SELECT o.state FROM occurrence o
+         WHERE o.clinic_id = q.clinic_id AND o.id = q.occurrence_id) = 'due'
 ON CONFLICT DO NOTHING
 """
 
@@ -40,7 +42,6 @@ SELECT q.clinic_id, q.occurrence_id, second.id, second.channel, q.round, 'failov
   FROM unnest(%(clinics)s::uuid[], %(patients)s::uuid[], %(occurrences)s::bigint[],
               %(rounds)s::int[], %(wake_ats)s::timestamptz[], %(ways)s::text[])
        AS q (clinic_id, patient_id, occurrence_id, round, wake_at, ways)
-  JOIN occurrence o ON o.clinic_id = q.clinic_id AND o.id = q.occurrence_id
  CROSS JOIN LATERAL (
        SELECT t.id, t.channel
          FROM destination t
@@ -49,7 +50,8 @@ SELECT q.clinic_id, q.occurrence_id, second.id, second.channel, q.round, 'failov
           AND t.retired_at IS NULL AND t.opted_out_at IS NULL AND t.verified_at IS NOT NULL
         ORDER BY array_position(string_to_array(q.ways, ' '), t.channel::text), t.id
         LIMIT 1) second
- WHERE o.state IN ('due', 'snoozed')
+ WHERE (SELECT o.state FROM occurrence o
+         WHERE o.clinic_id = q.clinic_id AND o.id = q.occurrence_id) IN ('due', 'snoozed')
 ON CONFLICT DO NOTHING
 """
 
@@ -73,15 +75,15 @@ def nudge(session: Session, held: Iterable[tuple[Held, Policy]], *, now: datetim
             rows.append((each, again))
     if not rows:
         return
-    run(
+    run_for_chunk(
         session,
         _NUDGE,
         {
-            "clinics": array(str(each.clinic_id) for each, _ in rows),
+            "clinics": array(each.clinic_id.hex for each, _ in rows),
             "occurrences": array(str(each.occurrence_id) for each, _ in rows),
-            "destinations": array(str(each.destination_id) for each, _ in rows),
+            "destinations": array(each.destination_id.hex for each, _ in rows),
             "rounds": array(str(each.round + 1) for each, _ in rows),
-            "wake_ats": [again for _, again in rows],
+            "wake_ats": instants(again for _, again in rows),
             "channel": rows[0][0].channel,
         },
     )
@@ -116,15 +118,15 @@ def _second_way(session: Session, gone: Sequence[Gone], *, now: datetime) -> Non
     if not rows:
         return
     held = [each.held for each, _ in rows]
-    run(
+    run_for_chunk(
         session,
         _FAILOVER,
         {
-            "clinics": array(str(each.clinic_id) for each in held),
-            "patients": array(str(each.patient_id) for each in held),
+            "clinics": array(each.clinic_id.hex for each in held),
+            "patients": array(each.patient_id.hex for each in held),
             "occurrences": array(str(each.occurrence_id) for each in held),
             "rounds": array(str(each.round) for each in held),
-            "wake_ats": [wake_at for _, wake_at in rows],
+            "wake_ats": instants(wake_at for _, wake_at in rows),
             "ways": [" ".join(each.policy.failover) for each, _ in rows],
         },
     )

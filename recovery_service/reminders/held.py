@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from recovery_service.reminders.work import array, run
+from recovery_service.reminders.work import array, run_for_chunk
 
 # Keys begin with the local date, so a newer occurrence is looked for among those of the day
 # and later.
@@ -139,13 +139,14 @@ def waiting(
 ) -> list[Held]:
     """Lock and return what waits longest for one channel, nobody else's."""
     values = {"channel": channel, "limit": limit, "now": now, "resends": resends}
-    return [Held(*row) for row in run(session, _WAITING, values)]
+    return [Held(*row) for row in run_for_chunk(session, _WAITING, values)]
 
 
 def owned(session: Session, tickets: Sequence[Ticket], *, owner: UUID, now: datetime) -> list[Held]:
     """Lock and return those that are still this owner's."""
     return [
-        Held(*row) for row in run(session, _OWNED, keys(tickets) | {"owner": owner, "now": now})
+        Held(*row)
+        for row in run_for_chunk(session, _OWNED, keys(tickets) | {"owner": owner, "now": now})
     ]
 
 
@@ -154,12 +155,12 @@ def of_occurrence(
 ) -> list[Held]:
     """Return the unsent deliveries of one occurrence as a sender would see them."""
     values = {"clinic_id": clinic_id, "occurrence_id": occurrence_id, "now": now}
-    return [Held(*row) for row in run(session, _OF_ONE, values)]
+    return [Held(*row) for row in run_for_chunk(session, _OF_ONE, values)]
 
 
 def keys(rows: Sequence[Ticket | Held]) -> dict[str, Any]:
     """Return the keys of rows as parameters of a statement over arrays."""
     return {
-        "clinics": array(str(each.clinic_id) for each in rows),
+        "clinics": array(each.clinic_id.hex for each in rows),
         "ids": array(str(each.id) for each in rows),
     }

@@ -17,7 +17,7 @@ from recovery_service.domain.local_time import instant, local_date, start_of_day
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.domain.sitting_breaks import is_rest
 from recovery_service.reminders.held import Held
-from recovery_service.reminders.work import array, run
+from recovery_service.reminders.work import array, instants, run_for_chunk
 
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
@@ -155,7 +155,7 @@ def lock_pages(session: Session, held: Iterable[Held], *, now: datetime) -> dict
     """Return today's page of each patient, locked until the transaction ends."""
     patients = {each.patient_id: each for each in held}
     days = {each.patient_id: local_date(each.time_zone, now) for each in patients.values()}
-    rows = run(
+    rows = run_for_chunk(
         session,
         _LOCK,
         _patients(patients.values()) | {"dates": array(str(day) for day in days.values())},
@@ -166,18 +166,18 @@ def lock_pages(session: Session, held: Iterable[Held], *, now: datetime) -> dict
 def spend(session: Session, entries: Sequence[Entry]) -> None:
     """Write what went out into the pages."""
     if entries:
-        run(
+        run_for_chunk(
             session,
             _SPEND,
             {
-                "clinics": array(str(each.page.clinic_id) for each in entries),
-                "patients": array(str(each.page.patient_id) for each in entries),
+                "clinics": array(each.page.clinic_id.hex for each in entries),
+                "patients": array(each.page.patient_id.hex for each in entries),
                 "dates": array(str(each.page.local_date) for each in entries),
                 "pushes": array(str(each.pushes) for each in entries),
                 "breaks": array(str(each.breaks) for each in entries),
                 "leads": array(str(each.led.occurrence_id) for each in entries),
                 "rounds": array(str(each.led.round) for each in entries),
-                "untils": [each.carries_until for each in entries],
+                "untils": instants(each.carries_until for each in entries),
             },
         )
 
@@ -188,8 +188,8 @@ def ahead_today(
     """Return what each patient is still to be reminded of today: when, and its priority."""
     ends = [start_of_day(p.time_zone, local_date(p.time_zone, now) + _DAY) for p in patients]
     found: dict[UUID, list[tuple[datetime, int]]] = {}
-    for patient_id, kind, due, day, minute, zone, priority, slots in run(
-        session, _AHEAD, _patients(patients) | {"ends": ends}
+    for patient_id, kind, due, day, minute, zone, priority, slots in run_for_chunk(
+        session, _AHEAD, _patients(patients) | {"ends": instants(ends)}
     ):
         names = slots or {}
         if any(is_rest(kind, name) for name in names):
@@ -217,7 +217,7 @@ def habits_of(session: Session, patients: Sequence[Held], *, now: datetime) -> d
     def stamps(back: timedelta) -> str:
         return array(f"{today[p.patient_id] - back:%Y%m%d}" for p in patients)
 
-    rows = run(
+    rows = run_for_chunk(
         session,
         _HABITS,
         _patients(patients)
@@ -232,14 +232,14 @@ def leads_at(session: Session, wanted: Sequence[tuple[Held, Led]]) -> dict[UUID,
     """Return by destination the delivery that leads its patient's push there."""
     if not wanted:
         return {}
-    rows = run(
+    rows = run_for_chunk(
         session,
         _LEADS,
         {
-            "clinics": array(str(held.clinic_id) for held, _ in wanted),
+            "clinics": array(held.clinic_id.hex for held, _ in wanted),
             "occurrences": array(str(led.occurrence_id) for _, led in wanted),
             "rounds": array(str(led.round) for _, led in wanted),
-            "destinations": array(str(held.destination_id) for held, _ in wanted),
+            "destinations": array(held.destination_id.hex for held, _ in wanted),
         },
     )
     return {row[0]: Lead(*row[1:]) for row in rows}
@@ -252,6 +252,6 @@ def _kinds(counts: str) -> list[str]:
 def _patients(patients: Iterable[Held]) -> dict[str, Any]:
     rows = list(patients)
     return {
-        "clinics": array(str(each.clinic_id) for each in rows),
-        "patients": array(str(each.patient_id) for each in rows),
+        "clinics": array(each.clinic_id.hex for each in rows),
+        "patients": array(each.patient_id.hex for each in rows),
     }

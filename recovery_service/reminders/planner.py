@@ -4,8 +4,8 @@ One transaction and two statements a batch, whatever its size. The first locks t
 so that an edit of the plan waits for us or we skip what it holds; the second writes
 everything from arrays and advances the schedules. Foreign keys and indexes are nearly all
 of the time, so what helps is fewer rows, columns and indexes, not faster Python. Measured
-and of no use: joining the update on `ctid` (the primary key is as fast). Of great use:
-`by_index`, without which each batch scanned all schedules.
+and of no use: joining the update on `ctid` (the primary key is as fast). Of great use: that a
+worker's connections go by index (`app.BY_INDEX`), without which each batch scanned all schedules.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from recovery_service.domain.recurrence import AnyRule, parse_rule
 from recovery_service.reminders.expansion import Advance, Claimed, advance
 from recovery_service.reminders.reach import is_ours, takes
-from recovery_service.reminders.work import Transaction, array, by_index, run
+from recovery_service.reminders.work import Transaction, array, run
 
 log = structlog.get_logger(__name__)
 
@@ -152,7 +152,6 @@ def materialise(
     A schedule that cannot be expanded or written is put off alone (promise 13).
     """
     with transaction() as session:
-        by_index(session)
         rows = run(session, _CLAIM, {"now": now, "batch": batch})
         if not rows:
             return Materialised()

@@ -14,7 +14,7 @@ from recovery_service.reminders.fence import EXPIRED
 from recovery_service.reminders.held import Held
 from recovery_service.reminders.parcels import Parcel
 from recovery_service.reminders.retry import next_try
-from recovery_service.reminders.work import Transaction, array, by_index, run
+from recovery_service.reminders.work import Transaction, array, instants, run_for_chunk
 
 # In order of the key, as edits lock them, so that nobody waits in a circle. A sender that
 # lost its lease finds its rows owned by another, or by nobody, and changes nothing.
@@ -127,10 +127,9 @@ def settle(
         for each in settlements(parcel, outcome, now=now)
     ]
     with transaction() as session:
-        by_index(session)
         # Destinations first and deliveries then, as edits lock them.
         _retire(session, [each for each, _ in pairs if each.name == "retired"], now=now)
-        rows = run(session, _SETTLE, _arrays([each for each, _ in pairs], owner, now))
+        rows = run_for_chunk(session, _SETTLE, _arrays([each for each, _ in pairs], owner, now))
         ours = set(map(tuple, rows))
         mine = [(each, parcel) for each, parcel in pairs if each.held.ticket in ours]
         ended = [
@@ -144,11 +143,11 @@ def settle(
 
 def _arrays(settled: Sequence[Settlement], owner: UUID, now: datetime) -> dict[str, Any]:
     return {
-        "clinics": array(str(each.held.clinic_id) for each in settled),
+        "clinics": array(each.held.clinic_id.hex for each in settled),
         "ids": array(str(each.held.id) for each in settled),
         "states": array(each.state for each in settled),
-        "reasons": [each.reason for each in settled],
-        "wake_ats": [each.wake_at for each in settled],
+        "reasons": array(each.reason for each in settled),
+        "wake_ats": instants(each.wake_at for each in settled),
         "owner": owner,
         "now": now,
     }
@@ -157,9 +156,9 @@ def _arrays(settled: Sequence[Settlement], owner: UUID, now: datetime) -> dict[s
 def _retire(session: Session, gone: Sequence[Settlement], *, now: datetime) -> None:
     if gone:
         values = {
-            "clinics": array(str(each.held.clinic_id) for each in gone),
-            "ids": array(str(each.held.destination_id) for each in gone),
+            "clinics": array(each.held.clinic_id.hex for each in gone),
+            "ids": array(each.held.destination_id.hex for each in gone),
             "reasons": [each.reason for each in gone],
             "now": now,
         }
-        run(session, _RETIRE, values)
+        run_for_chunk(session, _RETIRE, values)

@@ -27,7 +27,7 @@ from recovery_service.reminders.channels.protocol import (
 )
 from recovery_service.reminders.dispatch import Counts, Sender
 from recovery_service.reminders.retry import next_try
-from recovery_service.reminders.work import array, by_index, run
+from recovery_service.reminders.work import array, run
 
 log = structlog.get_logger(__name__)
 
@@ -177,7 +177,7 @@ def _address(owed: Owed, channel: str) -> Address:
 def _settle(sender: Sender, told: Sequence[Told], *, leased: datetime, now: datetime) -> set[UUID]:
     """Write what became of a chunk; return which were still as they were claimed."""
     values = {
-        "clinics": array(str(each.owed.clinic_id) for each in told),
+        "clinics": array(each.owed.clinic_id.hex for each in told),
         "ids": array(str(each.owed.id) for each in told),
         "agains": [each.again for each in told],
         "gones": [each.gone for each in told],
@@ -185,5 +185,4 @@ def _settle(sender: Sender, told: Sequence[Told], *, leased: datetime, now: date
         "now": now,
     }
     with sender.transaction() as session:
-        by_index(session)
         return {row[0] for row in run(session, _SETTLE, values)}

@@ -244,8 +244,8 @@ def towards(name: str, port: int, **seconds: float) -> tuple[Channel, Address]:
         return email(port, **seconds), mailbox
     if "timeout_seconds" in seconds:
         seconds["read_seconds"] = seconds.pop("timeout_seconds")
-    if name in {"sms", "fcm", "apns"}:  # silence begins with TLS, which is part of connecting
-        seconds["connect_seconds"] = seconds.get("read_seconds", 3.0)
+    # A request has both together: silence may begin with TLS, which is part of connecting.
+    seconds["connect_seconds"] = seconds.get("read_seconds", 3.0)
     if name in {"fcm", "apns"}:
         return phone_rigs.towards(name, port, **seconds), phone_rigs.phone(name)
     if name == "sms":

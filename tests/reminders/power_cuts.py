@@ -1,6 +1,6 @@
 """A worker that dies between any two of its statements."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -18,9 +18,9 @@ from recovery_service.reminders import (
     settling,
     sweep,
 )
-from recovery_service.reminders.work import run
 
 STEPS = (planner, dispatch, held, ledger, fence, follow_ups, settling, sweep)
+WAYS = ("run", "run_for_chunk")
 
 
 class PowerCut(BaseException):
@@ -32,13 +32,17 @@ def power_cut_at(statement: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     """End the process after the nth statement of a tick, before it can be committed."""
     numbers = count()
 
-    def until_cut(session: Session, text: str, values: Any) -> list[Any]:
-        rows = run(session, text, values)
-        if next(numbers) >= statement:
-            raise PowerCut
-        return rows
+    def cutting(run: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        def until_cut(session: Session, text: str, values: Any) -> list[Any]:
+            rows = run(session, text, values)
+            if next(numbers) >= statement:
+                raise PowerCut
+            return rows
+
+        return until_cut
 
     with monkeypatch.context() as patch:
         for module in STEPS:
-            patch.setattr(module, "run", until_cut)
+            for way in (each for each in WAYS if hasattr(module, each)):
+                patch.setattr(module, way, cutting(getattr(module, way)))
         yield

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from recovery_service.reminders.channels.protocol import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A provider's answer; header names are found in any case.
+    """A provider's answer; header names are in lower case, as HTTP/2 has them.
 
     A body may repeat the address that it refuses, so it is kept out of `repr`.
     """
@@ -35,6 +36,10 @@ class Lost(NoAnswer):
 
 class Unanswered(NoAnswer):
     """The request had begun to leave: it may have been taken, or not."""
+
+
+Ending: TypeAlias = Answer | NoAnswer | ValueError
+"""How a request ended; a ValueError when there was none to send."""
 
 
 class Unsendable(Exception):

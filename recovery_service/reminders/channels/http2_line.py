@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping
 
 import httpx
+from anyio import EndOfStream
 from h2.exceptions import H2Error
 
 from recovery_service.reminders.channels.answers import Answer, Lost, NoAnswer
@@ -97,7 +98,7 @@ class Line:
         try:
             response = await self._transport.handle_async_request(request)
             return Answer(response.status_code, response.headers, await response.aread())
-        except (httpx.HTTPError, H2Error, OSError) as trouble:
+        except (httpx.HTTPError, H2Error, OSError, EndOfStream) as trouble:
             failure = _translated(trouble)
             return failure
         finally:

@@ -1,10 +1,12 @@
 """What channels over HTTP share: a batch side by side, within a bound, every end an outcome."""
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 
 import structlog
@@ -18,14 +20,15 @@ from recovery_service.reminders.channels.addresses import (
 )
 from recovery_service.reminders.channels.answers import (
     Answer,
+    Ending,
     NoAnswer,
     Unanswered,
     Unsendable,
 )
-from recovery_service.reminders.channels.batches import Batches
 from recovery_service.reminders.channels.connections import Connections
 from recovery_service.reminders.channels.protocol import Address, Dead, Message, Outcome, Retry
 from recovery_service.reminders.channels.terms import Terms
+from recovery_service.reminders.channels.wire import Request
 
 log = structlog.get_logger(__name__)
 
@@ -65,15 +68,6 @@ class PostSettings:
         return self.connect_seconds + self.read_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One POST; where it goes and what it says are kept out of `repr`."""
-
-    url: str = field(repr=False)
-    body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-
-
 class PostingChannel(ABC):
     """A channel that posts one request per message; see `Channel`.
 
@@ -95,10 +89,7 @@ class PostingChannel(ABC):
             resolve=settings.resolve,
             reuse=self.resends,
         )
-        self._connections = Connections(self.name, terms, ca_file=settings.ca_file)
-        self._batches = Batches(
-            self._connections.loop, settings, self._push, unsure=self._unsure, timed=False
-        )
+        self._connections = Connections(terms, ca_file=settings.ca_file)
 
     @abstractmethod
     def compose(self, address: Address, message: Message, ttl: int) -> Request:
@@ -113,37 +104,70 @@ class PostingChannel(ABC):
 
     def send(self, batch: Sequence[tuple[Address, Message]]) -> list[Outcome]:
         """Post to every destination; see `Channel.send`."""
-        return self._batches.send(batch)
+        outcomes: list[Outcome] = [Retry(None, "not_tried")] * len(batch)
+        requests = self._requests(batch, outcomes, since=time.monotonic())
+        self._connections.post(requests, partial(self._settle, batch, outcomes))
+        return outcomes
 
     def close(self) -> None:
-        """Close connections and end the thread."""
+        """Close connections and end the threads."""
         self._connections.close()
 
-    async def _push(self, address: Address, message: Message, ttl: int) -> Outcome:
-        """Post one message; every way in which it can fail is an outcome."""
-        try:
-            return await self._deliver(address, message, ttl)
-        except Exception as error:  # noqa: BLE001 - must not stop the others
-            broken = type(error).__name__  # its text or its frames could hold the address
-            log.warning(
-                "post_broken", channel=self.name, delivery_id=message.delivery_id, error=broken
-            )
-            return self._unsure("broken")
+    def _requests(
+        self, batch: Sequence[tuple[Address, Message]], outcomes: list[Outcome], *, since: float
+    ) -> Iterator[tuple[int, Request]]:
+        """Write each request when it can be begun, until the batch's time is up."""
+        for index, (address, message) in enumerate(batch):
+            waited = time.monotonic() - since
+            if waited > self._posting.batch_seconds:
+                return
+            try:
+                request = self._request(address, message, message.ttl - int(waited))
+            except Unsendable as refusal:
+                outcomes[index] = refusal.outcome
+            except ValueError as trouble:
+                outcomes[index] = _outcome_of(trouble)
+            except Exception as error:  # noqa: BLE001 - must not stop the others
+                outcomes[index] = self._broken(message, error)
+            else:
+                outcomes[index] = self._unsure("timeout")
+                yield index, request
 
-    async def _deliver(self, address: Address, message: Message, ttl: int) -> Outcome:
+    def _request(self, address: Address, message: Message, ttl: int) -> Request:
+        if ttl <= 0:
+            raise Unsendable(Dead("expired"))
+        request = self.compose(address, message, ttl)
+        check_form(request.url, self._allow_private)
+        return request
+
+    def _settle(
+        self,
+        batch: Sequence[tuple[Address, Message]],
+        outcomes: list[Outcome],
+        index: int,
+        ending: Ending,
+    ) -> None:
+        """Read how one ended; every way in which it can fail is an outcome."""
         try:
-            request = self.compose(address, message, ttl)
-            check_form(request.url, self._allow_private)
-            answer = await self._connections.post(request.url, request.body, request.headers)
-        except Unsendable as refusal:
-            return refusal.outcome
-        except Unanswered as lost:
-            return self._unsure(lost.reason)
-        except NoAnswer as none:
-            return Retry(None, none.reason)
-        except ValueError as trouble:
-            return _outcome_of(trouble)
-        return self.read(answer)
+            outcomes[index] = self._outcome(ending)
+        except Exception as error:  # noqa: BLE001 - must not stop the others
+            outcomes[index] = self._broken(batch[index][1], error)
+
+    def _outcome(self, ending: Ending) -> Outcome:
+        match ending:
+            case Answer():
+                return self.read(ending)
+            case Unanswered(reason=reason):
+                return self._unsure(reason)
+            case NoAnswer(reason=reason):
+                return Retry(None, reason)
+            case trouble:
+                return _outcome_of(trouble)
+
+    def _broken(self, message: Message, error: Exception) -> Outcome:
+        broken = type(error).__name__  # its text or its frames could hold the address
+        log.warning("post_broken", channel=self.name, delivery_id=message.delivery_id, error=broken)
+        return self._unsure("broken")
 
     def _unsure(self, reason: str) -> Outcome:
         return Retry(None, reason) if self.resends else UNCERTAIN
@@ -176,13 +200,13 @@ def retry_after(headers: Mapping[str, str], clock: Clock) -> timedelta | None:
 
     A date is measured from the answer's own Date, so that clocks need not agree.
     """
-    value = headers.get("Retry-After", "").strip()
+    value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return min(timedelta(seconds=int(value[:9])), MAX_WAIT)
     until = _date(value)
     if until is None:
         return None
-    since = _date(headers.get("Date", "")) or clock()
+    since = _date(headers.get("date", "")) or clock()
     return min(max(until - since, timedelta(0)), MAX_WAIT)
 
 

@@ -15,7 +15,6 @@ from recovery_service.reminders.channels.posting import (
     UNCERTAIN,
     PostingChannel,
     PostSettings,
-    Request,
     is_success,
     refusal,
     retry_after,
@@ -29,6 +28,7 @@ from recovery_service.reminders.channels.protocol import (
     Retry,
     Sent,
 )
+from recovery_service.reminders.channels.wire import Request
 
 LONGEST = 36_000
 """Seconds for which a gateway keeps a text that it cannot deliver yet (Twilio, error 21624)."""

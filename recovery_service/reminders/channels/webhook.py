@@ -1,7 +1,6 @@
 """Reminders to another system: signed JSON, as the Standard Webhooks scheme has it."""
 
 import hmac
-import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,11 +8,12 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Self
 
+import orjson
+
 from recovery_service.reminders.channels.answers import Answer, Unsendable
 from recovery_service.reminders.channels.posting import (
     PostingChannel,
     PostSettings,
-    Request,
     is_success,
     refusal,
 )
@@ -25,6 +25,7 @@ from recovery_service.reminders.channels.protocol import (
     Retired,
     Sent,
 )
+from recovery_service.reminders.channels.wire import Request
 
 PREFIX = "whsec_"
 FEWEST_BYTES, MOST_BYTES = 24, 64  # of a secret
@@ -110,7 +111,10 @@ def _body(message: Message, ttl: int, now: datetime) -> bytes:
         "expires_at": (now + timedelta(seconds=ttl)).isoformat(timespec="seconds"),
         "ttl": ttl,
     }
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return orjson.dumps(event)
+    except orjson.JSONEncodeError:
+        raise ValueError("must be text") from None
 
 
 def signature(key: bytes, webhook_id: str, stamp: str, body: bytes) -> str:

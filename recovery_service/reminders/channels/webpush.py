@@ -13,7 +13,6 @@ from recovery_service.reminders.channels.payload import app_fields, collapse_mar
 from recovery_service.reminders.channels.posting import (
     PostingChannel,
     PostSettings,
-    Request,
     is_success,
     refusal,
 )
@@ -26,6 +25,7 @@ from recovery_service.reminders.channels.protocol import (
     Sent,
 )
 from recovery_service.reminders.channels.vapid import VapidIdentity
+from recovery_service.reminders.channels.wire import Request
 
 MAX_PAYLOAD = 3993  # RFC 8291 §4: 4096 bytes less the record's header, delimiter and tag
 _BLOCK = 512  # bytes
@@ -78,7 +78,7 @@ class WebPush(PostingChannel):
     def read(self, answer: Answer) -> Outcome:
         """Read an answer as RFC 8030 §5 and the large push services mean it."""
         if is_success(answer):
-            return Sent(answer.headers.get("Location", "")[:_PROVIDER_ID] or None)
+            return Sent(answer.headers.get("location", "")[:_PROVIDER_ID] or None)
         return refusal(answer, _FINAL, self._clock)
 
     def _headers(self, endpoint: str, message: Message, ttl: int) -> dict[str, str]:
