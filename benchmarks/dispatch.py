@@ -38,7 +38,7 @@ def measure(
     *,
     wanted: frozenset[str] = frozenset(NAMES),
     peers: Sequence[str] = tuple(PEERS),
-    count: int = 6_000,
+    count: int = 20_000,
     future: int = 500_000,
     rounds: int = 3,
 ) -> list[Figure]:

@@ -93,7 +93,7 @@ class Settings:
             web_threads=read.whole("WEB_THREADS", 8, 1, 256),
             trusted_proxies=read.whole("TRUSTED_PROXIES", 0, 0, 10),
             **read_channels(read, plain_ok=on_one_machine, private_ok=private_ok),
-            tick_seconds=read.seconds("TICK_SECONDS", 1.0),
+            tick_seconds=read.seconds("TICK_SECONDS", 0.5),
             lease_seconds=read.seconds("LEASE_SECONDS", 60.0),
             heartbeat_seconds=read.seconds("HEARTBEAT_SECONDS", 15.0),
             broker_url=read.given("BROKER_URL", None, read_as.broker_url),

@@ -52,5 +52,6 @@ def _tag(keys: Keys, clinic_id: UUID, number: bytes) -> bytes:
 
 
 def _masked(keys: Keys, clinic_id: UUID, tag: bytes, number: bytes) -> bytes:
-    mask = keys.keyed_hash("notification_id.mask", clinic_id.bytes, tag)
-    return bytes(one ^ other for one, other in zip(number, mask, strict=False))
+    mask = keys.keyed_hash("notification_id.mask", clinic_id.bytes, tag)[:_NUMBER]
+    masked = int.from_bytes(number, "big") ^ int.from_bytes(mask, "big")
+    return masked.to_bytes(_NUMBER, "big")
