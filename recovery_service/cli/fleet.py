@@ -36,6 +36,9 @@ from recovery_service.reminders.outage import Outage
 
 log = structlog.get_logger(__name__)
 
+# How long a fleet that has nothing to do may take to notice that it is to end.
+LOOK_SECONDS = 1.0
+
 
 @click.command()
 @click.option("--channel", help="Send for this channel only, in this process.")
@@ -165,7 +168,10 @@ def consumer(url: str, lease: timedelta, channel: str, threads: int) -> Celery:
 
 
 def run(app: Celery, hand: Hand) -> None:
-    """Take messages until told to stop; a broker that is away is waited for."""
+    """Take messages until told to stop; a broker that is away is waited for.
+
+    One that refuses us is not: SystemExit says so to whoever started the process.
+    """
 
     def send(**message: Any) -> None:
         hand.take(message)
@@ -178,6 +184,8 @@ def run(app: Celery, hand: Hand) -> None:
     log.info("fleet_started", channel=hand.channel.name, worker_id=hand.sender.worker_id)
     worker.start()
     log.info("fleet_stopped", channel=hand.channel.name, worker_id=hand.sender.worker_id)
+    if worker.exitcode:
+        raise SystemExit(worker.exitcode)
 
 
 class _Worker(Worker):  # type: ignore[misc]
@@ -187,9 +195,14 @@ class _Worker(Worker):  # type: ignore[misc]
         """Leave the loggers as they are: every line passes the service's own gate."""
         return True
 
-    def install_platform_tweaks(self, worker: Worker) -> None:  # noqa: ARG002
-        """Take SIGTERM and SIGINT as everybody here does: finish what is in hand, then end."""
+    def install_platform_tweaks(self, worker: Worker) -> None:
+        """Take SIGTERM and SIGINT as everybody here does: finish what is in hand, then end.
+
+        Celery looks whether it is to end when something happens. On an idle RabbitMQ that is
+        every ten seconds; a timer is something, too.
+        """
         _end_on_signals(lambda: setattr(state, "should_stop", 0))
+        worker.timer.call_repeatedly(LOOK_SECONDS, lambda: None)
 
     def set_process_status(self, info: str) -> None:
         """Keep the command line as it was given."""

@@ -35,9 +35,17 @@ def queue_of(channel: str) -> Queue:
     """Return a channel's queue: durable, and reached without an exchange of its own.
 
     An exchange's bindings are forgotten with a broker's memory; a queue's name is not.
+    Classic, whatever RabbitMQ's default: Celery cannot take from a quorum queue that it did
+    not ask for, and what is in a queue need not outlive a machine.
     """
     name = f"reminders.{channel}"
-    return Queue(name, exchange=Exchange("", type="direct"), routing_key=name, durable=True)
+    return Queue(
+        name,
+        exchange=Exchange("", type="direct"),
+        routing_key=name,
+        durable=True,
+        queue_arguments={"x-queue-type": "classic"},
+    )
 
 
 def celery_app(url: str, *, lease: timedelta) -> Celery:
@@ -54,6 +62,7 @@ def celery_app(url: str, *, lease: timedelta) -> Celery:
         task_serializer="json",
         event_serializer="json",
         task_default_delivery_mode="persistent",
+        task_default_exchange="",  # else Celery declares `celery` and binds our queues to it
         task_create_missing_queues=False,
         task_ignore_result=True,  # the rows say what became of it
         task_publish_retry=False,
@@ -100,7 +109,7 @@ class Broker:
     ) -> None:
         self._app = celery_app(url, lease=lease)
         self._app.conf.broker_transport_options |= _impatient(url)
-        self._lease, self._depth, self._pause = lease, depth, pause
+        self._depth, self._pause = depth, pause
         self._lines: dict[str, _Line] = {}
         self._lock = threading.Lock()
         self._gone, self._ask_at = False, 0.0
@@ -130,7 +139,7 @@ class Broker:
             with suppress(Exception):
                 return line.put(chunk, self._depth)
             self._forget(chunk.channel)
-        line = self._lines[chunk.channel] = _Line(self._app, chunk.channel, self._lease)
+        line = self._lines[chunk.channel] = _Line(self._app, chunk.channel)
         return line.put(chunk, self._depth)
 
     def _forget(self, channel: str) -> None:
@@ -154,14 +163,18 @@ class Broker:
 class _Line:
     """One connection to one channel's queue, opened when it is first needed."""
 
-    def __init__(self, app: Celery, channel: str, lease: timedelta) -> None:
-        self._app, self._lease = app, lease
+    def __init__(self, app: Celery, channel: str) -> None:
+        self._app = app
         self._queue = queue_of(channel)
         self._connection: Connection = app.connection_for_write(heartbeat=0)
         self._producer: Producer | None = None
 
     def put(self, chunk: Chunk, depth: int) -> bool:
-        """Put a chunk into the queue if fewer than `depth` wait there."""
+        """Put a chunk into the queue if fewer than `depth` wait there.
+
+        It does not expire: the queue of a fleet that is not there would empty just as the
+        leases end, and take the same reminders again and again. A late message finds nothing.
+        """
         producer = self._producer = self._producer or self._opened()
         if self._waiting(producer) >= depth:
             return False
@@ -172,7 +185,6 @@ class _Line:
             queue=self._queue,
             producer=producer,
             retry=False,
-            expiration=self._lease.total_seconds(),  # what RabbitMQ drops by itself
             timeout=PATIENCE_SECONDS,
             confirm_timeout=PATIENCE_SECONDS,
         )
@@ -190,6 +202,7 @@ class _Line:
             durable=queue.durable,
             exclusive=queue.exclusive,
             auto_delete=queue.auto_delete,
+            arguments=queue.queue_arguments,
         )
         return int(declared.message_count)
 

@@ -1,7 +1,12 @@
-"""The fleet's command: what it refuses, and that it keeps the broker's password to itself."""
+"""The fleet's command: what it refuses, how it ends, and that it keeps the password to itself."""
+
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from kombu.asynchronous.timer import Timer
 
+from recovery_service.cli import fleet
 from tests.cli.conftest import Call
 
 URL = "redis://:canary-of-the-broker@127.0.0.1:1/0"
@@ -27,3 +32,26 @@ def test_a_broker_of_another_kind_is_refused_without_its_password(call: Call, ur
     assert result.exit_code == 2
     assert "RECOVERY_BROKER_URL" in result.output
     assert "canary" not in result.output
+
+
+def test_a_fleet_that_its_broker_refuses_does_not_end_as_if_it_had_been_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Planted: ignore what Celery ended with; after a wrong password a service manager sees 0."""
+    refused = SimpleNamespace(start=Mock(), exitcode=1)
+    monkeypatch.setattr(fleet, "_Worker", Mock(return_value=refused))
+    monkeypatch.setattr("logging.captureWarnings", Mock())
+    with pytest.raises(SystemExit) as ended:
+        fleet.run(Mock(), Mock())
+    assert ended.value.code == 1
+
+
+def test_a_fleet_with_nothing_to_do_notices_within_a_second_that_it_is_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Planted: no timer; on an idle RabbitMQ, SIGTERM is heard after ten seconds."""
+    monkeypatch.setattr(fleet, "_end_on_signals", Mock())
+    worker = Mock(timer=Timer())
+    fleet._Worker.install_platform_tweaks(worker, worker)
+    seconds, _nothing = next(iter(worker.timer))
+    assert 0 < seconds <= 1

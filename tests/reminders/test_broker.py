@@ -52,12 +52,18 @@ def chunk_of(channel: str = "webpush") -> Chunk:
 
 
 def test_a_message_is_json_with_keys_only_and_outlives_a_restart(server: BrokerServer) -> None:
+    """Planted: let it expire with the lease.
+
+    Without a fleet RabbitMQ then has room whenever the chunks are claimed anew: it takes them
+    again, and nobody ever sends them.
+    """
     chunk, queues = chunk_of(), queues_of(server)
     assert queues.offer(chunk)
     queues.close()
     (kept,) = [json.loads(each) for each in server.waiting()]
     assert kept["content-type"] == "application/json"
     assert kept["properties"]["delivery_mode"] == 2, "RabbitMQ writes it to disk"
+    assert "expiration" not in kept["properties"]
     assert json.loads(base64.b64decode(kept["body"]))[:2] == [[], chunk.as_message()]
 
 
@@ -137,7 +143,11 @@ def test_a_connection_that_went_stale_is_no_outage(
 
 @pytest.mark.parametrize("url", URLS)
 def test_both_ends_agree_on_what_is_kept_and_checked(url: str) -> None:
-    """Planted: no TLS settings; kombu then takes any certificate over rediss://."""
+    """Planted: no TLS settings; kombu then takes any certificate over rediss://.
+
+    Planted: no type of queue; where RabbitMQ makes quorum queues by default, the fleet takes
+    nothing. Planted: Celery's own default exchange; the fleet needs a permission for it.
+    """
     ours, theirs = celery_app(url, lease=LEASE).conf, consumer(url, LEASE, "webpush", 3).conf
     for conf in (ours, theirs):
         assert conf.task_default_delivery_mode == "persistent"
@@ -147,6 +157,9 @@ def test_both_ends_agree_on_what_is_kept_and_checked(url: str) -> None:
         required = ssl.CERT_REQUIRED if url.startswith(("rediss", "amqps")) else None
         assert checked.get("ssl_cert_reqs", checked.get("cert_reqs")) == required
     assert theirs.task_queues == [queue_of("webpush")]
+    (taken_from,) = consumer(url, LEASE, "webpush", 3).amqp.queues.values()
+    assert taken_from.exchange.name == ""
+    assert queue_of("webpush").queue_arguments == {"x-queue-type": "classic"}
     assert queue_of("webpush").durable
     assert not queue_of("webpush").auto_delete
     assert theirs.task_acks_late
