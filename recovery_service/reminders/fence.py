@@ -19,7 +19,7 @@ from recovery_service.domain.interruptions import BUNDLED, Drop, Wait
 from recovery_service.reminders import follow_ups
 from recovery_service.reminders.held import Held, Ticket, keys, owned, waiting
 from recovery_service.reminders.parcels import Parcel, SortedOut, sort_out, unsorted
-from recovery_service.reminders.work import Transaction, array, instants, run_for_chunk
+from recovery_service.reminders.work import Transaction, array, instants, run, run_for_chunk
 
 EXPIRED = "expired"
 QUIET_CHANNELS = frozenset({"inbox"})
@@ -29,6 +29,11 @@ _CLOSED = {
     "missed": EXPIRED,
     "cancelled": "cancelled",
 }
+
+# Nobody is told of a claim: if the server dies with it, it is claimed again, as after a worker's
+# death. Settling waits for the disk, and takes along all that was written before it. Where a
+# second copy is worse than none, the mark that sending began waits, too.
+_UNHURRIED = "SET LOCAL synchronous_commit = off"
 
 # In order of the key, as edits lock them.
 _LEASE = """
@@ -80,6 +85,8 @@ def take(
     Without `resends`, what a sender had begun when it died is left alone.
     """
     with transaction() as session:
+        if resends:
+            run(session, _UNHURRIED, None)
         held = waiting(session, channel, limit=limit, now=now, resends=resends)
         return _fence(session, held, owner=owner, lease=lease, now=now, claimed=False)
 

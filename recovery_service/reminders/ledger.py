@@ -7,6 +7,7 @@ cannot both spend the last push of the day. Rows are locked in order of the pati
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -215,7 +216,7 @@ def habits_of(session: Session, patients: Sequence[Held], *, now: datetime) -> d
     today = {p.patient_id: local_date(p.time_zone, now) for p in patients}
 
     def stamps(back: timedelta) -> str:
-        return array(f"{today[p.patient_id] - back:%Y%m%d}" for p in patients)
+        return array(_stamp(today[p.patient_id] - back) for p in patients)
 
     rows = run_for_chunk(
         session,
@@ -226,6 +227,12 @@ def habits_of(session: Session, patients: Sequence[Held], *, now: datetime) -> d
         | {"exercise": _kinds("exercise"), "posture": _kinds("posture")},
     )
     return {row[0]: Habit(*row[1:]) for row in rows}
+
+
+@lru_cache(maxsize=64)
+def _stamp(day: date) -> str:
+    """Return the beginning of the keys of a day; few days are asked for, and often."""
+    return f"{day:%Y%m%d}"
 
 
 def leads_at(session: Session, wanted: Sequence[tuple[Held, Led]]) -> dict[UUID, Lead]:

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import pycurl
 import pytest
 
+from recovery_service.reminders.channels.addresses import UnsafeEndpoint
 from recovery_service.reminders.channels.protocol import Address, Dead, Retry, Sent
+from recovery_service.reminders.channels.terms import Terms
 from recovery_service.reminders.channels.webhook import Webhook, WebhookSettings
+from recovery_service.reminders.channels.wire import Handle, Request
 from tests.contract.messages import message
 from tests.fakes.http_server import Reply
 from tests.fakes.webhook_receiver import SECRET, WebhookReceiver
@@ -34,7 +38,7 @@ def at(url: str) -> Address:
 
 
 def test_connections_are_kept_from_batch_to_batch(receiver: WebhookReceiver) -> None:
-    """Planted: force_close."""
+    """Planted: forbid reuse."""
     channel = webhook(concurrency=2)
     for _ in range(3):
         assert channel.send([(at(receiver.url), message())] * 6) == [Sent()] * 6
@@ -43,7 +47,7 @@ def test_connections_are_kept_from_batch_to_batch(receiver: WebhookReceiver) -> 
 
 
 def test_batches_of_several_threads_share_the_bound(receiver: WebhookReceiver) -> None:
-    """Planted: a bound for each batch, and none of the connector's."""
+    """Planted: a bound for each batch, and not for all of them."""
     channel = webhook(concurrency=2)
     receiver.reply = Reply(200)
     pairs = [(at(receiver.url), message())] * 10
@@ -55,6 +59,38 @@ def test_batches_of_several_threads_share_the_bound(receiver: WebhookReceiver) -
     channel.close()
     assert len(receiver.received) == 40
     assert receiver.connections <= 2
+
+
+def test_a_slow_answer_is_waited_for_by_its_own_batch_only(receiver: WebhookReceiver) -> None:
+    """Planted: hold the turn for a whole batch.
+
+    Who drives has the slow one; the others' requests go out meanwhile, through it.
+    """
+    channel = webhook(concurrency=4)
+    with WebhookReceiver() as slow:
+        slow.reply = Reply(mode="hang")
+        waiting = threading.Thread(target=channel.send, args=([(at(slow.url), message())],))
+        waiting.start()
+        while not slow.received:
+            time.sleep(0.01)
+        for _ in range(3):
+            assert channel.send([(at(receiver.url), message())] * 5) == [Sent()] * 5
+        assert waiting.is_alive()
+        channel.close()
+        waiting.join()
+
+
+def test_what_is_not_public_gets_no_socket_whoever_looked_it_up() -> None:
+    """Planted: believe the look-up alone."""
+    terms = Terms(concurrency=1, connect_seconds=1, read_seconds=1)
+    handle = Handle(terms, None)
+    request = Request("https://clinic.example:9/x", b"{}", {})
+    handle.load(request, "clinic.example:9:127.0.0.1", seconds=2)
+    with pytest.raises(pycurl.error) as refused:
+        handle.curl.perform()
+    ending = handle.ending(int(refused.value.args[0]))
+    assert isinstance(ending, UnsafeEndpoint)
+    assert "private" in str(ending)
 
 
 def test_a_process_that_was_forked_sends_and_takes_nothing_from_its_parent(

@@ -147,11 +147,12 @@ def owner_url(postgres: EmbeddedPostgres, database: str) -> str:
 
 
 class Readings:
-    """The transactions of a sender, each asked at its end how many rows it has read."""
+    """The transactions of a sender, each asked at its end how many rows of a table it has read."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, name: str = "delivery") -> None:
         self.most = 0
         self._begin = bench.transaction
+        self._name = name
 
     @contextmanager
     def __call__(self) -> Iterator[Session]:
@@ -159,7 +160,7 @@ class Readings:
             yield session
             driver = session.connection().connection.driver_connection
             assert driver is not None
-            ((read,),) = driver.execute(READ, {"name": "delivery"}).fetchall()
+            ((read,),) = driver.execute(READ, {"name": self._name}).fetchall()
             self.most = max(self.most, int(read))
 
 
@@ -181,3 +182,21 @@ def test_a_claim_reads_nothing_of_another_channels_backlog(
         with psycopg.connect(owner_url(postgres, loop_database)) as owner:
             owner.execute("ANALYZE delivery")
     assert waiting(bench, "sms") == 5_000
+
+
+def test_what_follows_a_reminder_reads_nothing_of_the_others_that_are_open(bench: Bench) -> None:
+    """Planted: join the occurrence; the index of the open ones is read from end to end.
+
+    A second way in: a worker's connections that do not go by index, whose first look at a
+    foreign key is then planned as a scan, and kept.
+    """
+    backlog(bench, "sms", 2_000)
+    readings = Readings(bench, "occurrence")
+    for _ in range(8):
+        bench.plan(bench.patient(bench.clinic()), rule(valid_for_minutes=240))
+        Loop(bench.sender()).materialise()
+        counts = dispatch(bench.sender(transaction=readings), bench.phone)
+        assert counts["sent"] == 1
+    assert 0 < readings.most < 50
+    assert len(bench.follow_ups()) == 8
+    assert bench.rows("SHOW enable_seqscan") == [("off",)]
