@@ -6,9 +6,9 @@ told to follow, to ask a proxy or to look a name up: addresses come from us.
 
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import pycurl
@@ -73,7 +73,7 @@ class Handle:
         """
         if self._head[-1:] == [_END_OF_HEAD]:
             status = self.curl.getinfo(pycurl.RESPONSE_CODE)
-            return Answer(status, _fields(self._head), bytes(self._body[:_BODY_KEPT]))
+            return Answer(status, _Fields(tuple(self._head)), bytes(self._body[:_BODY_KEPT]))
         if self._led_inside:
             return UnsafeEndpoint("must not lead to a private address")
         if code == pycurl.E_URL_MALFORMAT:
@@ -131,14 +131,30 @@ def _said_always(names: tuple[str, ...]) -> list[str]:
     return [line for line in _ALWAYS if line.partition(":")[0].lower() not in own]
 
 
-def _fields(head: Sequence[bytes]) -> dict[str, str]:
-    """Return the last head's fields, names in lower case; an interim answer has one, too."""
-    fields: dict[str, str] = {}
-    for line in head:
-        if line.startswith(b"HTTP/"):
-            fields.clear()
-            continue
-        name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
-            fields[name.strip().lower()] = value.strip()
-    return fields
+class _Fields(Mapping[str, str]):
+    """A head's fields, names in lower case; read when somebody asks, as hardly anybody does."""
+
+    def __init__(self, head: Sequence[bytes]) -> None:
+        self._head = head
+
+    def __getitem__(self, name: str) -> str:
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    @cached_property
+    def _read(self) -> dict[str, str]:
+        """Return those of the last head; an interim answer has one, too."""
+        fields: dict[str, str] = {}
+        for line in self._head:
+            if line.startswith(b"HTTP/"):
+                fields.clear()
+                continue
+            name, colon, value = line.decode("latin-1").partition(":")
+            if colon:
+                fields[name.strip().lower()] = value.strip()
+        return fields
