@@ -2,7 +2,8 @@
 
 Days before are days of the site's calendar: what reminds at nine of a visit at nine does so
 also over a change of the clocks. Hours before are hours. What would fall into the patient's
-quiet hours comes before them, never after: the day of the visit may begin in them.
+quiet hours comes before them: the day of the visit may begin in them. After them comes only
+what was booked when they had begun.
 """
 
 from collections.abc import Collection, Iterable
@@ -32,12 +33,15 @@ def visit_reminders(
     site_zone: str,
     zone: str,
     quiet: QuietHours,
+    now: datetime | None = None,
 ) -> list[Reminder]:
     """Return the reminders of a booked appointment in order; each expires at its start.
 
     `offsets` are whole minutes before `starts_at`, an aware instant on a whole minute;
-    `zone` and `quiet` are the patient's. The start is part of `occ_key`: a moved appointment
-    has new reminders, and one that is moved back has its old ones again. Raises ValueError.
+    `zone` and `quiet` are the patient's. What is still ahead `now`, but would have to be said
+    before quiet hours that have begun, is said after them. The start is part of `occ_key`: a
+    moved appointment has new reminders, and one that is moved back has its old ones again.
+    Raises ValueError.
     """
     if starts_at.tzinfo is None or starts_at.second or starts_at.microsecond:
         raise ValueError("an appointment starts at an aware instant on a whole minute")
@@ -46,7 +50,7 @@ def visit_reminders(
         (
             Reminder(
                 f"{start:%Y%m%dT%H%MZ}-{offset}",
-                _before_quiet(_counted_back(start, offset, site_zone), quiet, zone),
+                _clear_of_quiet(_counted_back(start, offset, site_zone), quiet, zone, now=now),
                 start,
             )
             for offset in sorted(set(offsets), reverse=True)
@@ -120,7 +124,7 @@ def still_to_say(
     for each in reminders:
         if each.occ_key in already:
             continue
-        if each.due_at > now:
+        if now < each.due_at < each.expires_at:
             found.append(each)
         elif each.occ_key in owed and late < each.expires_at:
             found.append(each._replace(due_at=late))
@@ -137,6 +141,14 @@ def _counted_back(start: datetime, offset: int, site_zone: str) -> datetime:
         if due is not None:
             return due
     return start - timedelta(minutes=offset)
+
+
+def _clear_of_quiet(
+    due: datetime, quiet: QuietHours, zone: str, *, now: datetime | None
+) -> datetime:
+    earlier = _before_quiet(due, quiet, zone)
+    too_early = now is not None and earlier <= now < due
+    return _after_quiet(due, quiet, zone) if too_early else earlier
 
 
 def _before_quiet(due: datetime, quiet: QuietHours, zone: str) -> datetime:

@@ -101,6 +101,7 @@ def _visits(
         site_zone=site.time_zone,
         zone=listener.zone,
         quiet=listener.policy.quiet_hours,
+        now=listener.now,
     )
 
 

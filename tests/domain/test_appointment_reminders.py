@@ -172,6 +172,28 @@ def test_booked_late_only_what_is_ahead_is_said() -> None:
     assert said("2026-11-21T21:00") == []
 
 
+@pytest.mark.parametrize(
+    ("starts", "booked", "expected"),
+    [
+        ("09:00", "20:50", ["08:00"]),  # two hours before is 07:00; 20:45 is over
+        ("09:00", "22:00", ["08:00"]),
+        ("09:00", "20:30", ["20:45"]),
+        ("08:00", "22:00", []),  # nothing is left between the night and the visit
+        ("10:00", "22:00", ["08:00"]),
+    ],
+)
+def test_booked_in_the_evening_the_morning_s_reminder_comes_after_the_night(
+    starts: str, booked: str, expected: list[str]
+) -> None:
+    """Planted: earlier only; who books in the evening for the morning hears nothing."""
+    start, now = utc(f"2026-11-22T{starts}"), utc(f"2026-11-21T{booked}")
+    reminders = visit_reminders(
+        start, (DAY, TWO_HOURS), site_zone=LONDON, zone=LONDON, quiet=NIGHT, now=now
+    )
+    coming = still_to_say(reminders, now=now, zone=LONDON, quiet=NIGHT, already=(), owed=())
+    assert [f"{each.due_at:%H:%M}" for each in coming] == expected
+
+
 def test_what_was_owed_before_an_edit_is_said_at_once_and_what_was_said_is_not() -> None:
     seven, two = "20261122T0900Z-10080", "20261122T0900Z-120"
     assert said("2026-11-20T12:00", owed={seven})[0] == "20T1200 10080"
