@@ -126,8 +126,11 @@ def _nine_o_clock(
 
 def _served(
     took: list[tuple[float, float, int]], begins: float, ends: float
-) -> dict[str, dict[str, float]]:
-    """Return how the API answered while reminders went out, and before; in milliseconds."""
+) -> dict[str, dict[str, Any]]:
+    """Return how the API answered while reminders went out, and before; in milliseconds.
+
+    `refused` has the status of each answer that was none, 0 for no answer at all.
+    """
     parts = {
         "meanwhile": [each for each in took if begins <= each[0] <= ends],
         "before": [
@@ -139,7 +142,8 @@ def _served(
             "p50_ms": round(_percentile([each[1] for each in rows], 50) * 1000, 1),
             "p99_ms": round(_percentile([each[1] for each in rows], 99) * 1000, 1),
             "requests": len(rows),
-            "refused": sum(each[2] not in {200, 201} for each in rows),
+            "longest_ms": round(max(each[1] for each in rows) * 1000, 1),
+            "refused": sorted(each[2] for each in rows if each[2] not in {200, 201}),
         }
         for name, rows in parts.items()
     }

@@ -48,11 +48,16 @@ class Visitors:
         self.took.append((at, time.monotonic() - due, status))
 
     async def _ask(self, request: bytes) -> int:
-        reader, writer = (
-            self._idle.pop()
-            if self._idle
-            else await asyncio.open_connection(self._host, self._port)
-        )
+        """Use a connection that is idle; one that the server has closed meanwhile is none."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof() and not writer.is_closing():
+                return await self._ask_over(reader, writer, request)
+        return await self._ask_over(*await asyncio.open_connection(self._host, self._port), request)
+
+    async def _ask_over(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+    ) -> int:
         writer.write(request)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
