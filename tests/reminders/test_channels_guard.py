@@ -142,6 +142,17 @@ def test_a_name_without_an_address_is_retried(provider: PushProvider) -> None:
     assert outcomes == [Retry(None, "unresolved")]
 
 
+def test_a_resolver_that_finds_nothing_is_no_address(tmp_path: Path) -> None:
+    """Planted: pin what was found, be it nothing; libcurl then asks the system by itself."""
+    certificate = write_certificate(tmp_path / "push.pem")
+    with PushProvider(certificate=certificate) as provider:
+        channel = web_push(ca_file=str(certificate), resolve=lambda _host, _port: [])
+        outcomes = channel.send([(at(provider.subscribe()), message())])
+        channel.close()
+        assert outcomes == [Retry(None, "unresolved")]
+        assert provider.received() == []
+
+
 def test_no_proxy_is_taken_from_the_environment(
     provider: PushProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -150,15 +150,15 @@ class _Line:
         """End what is under way; whoever drives does that, at the next step."""
         with self._turn:
             self._closing = True
-            self._turn.wait_for(lambda: not self._driven, _CLOSING_SECONDS)
-            if self._driven:
-                return
+            ours = self._turn.wait_for(lambda: not self._driven, _CLOSING_SECONDS)
             self._driven = True
+        self._lookups.close()
+        if not ours:
+            return
         self._end_all()
         self._multi.close()
         for handle in self._free:
             handle.curl.close()
-        self._lookups.close()
         self._give_up_the_turn()
 
     def _give_up_the_turn(self) -> None:

@@ -4,6 +4,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from recovery_service.reminders.channels.addresses import UnresolvedHost
 from recovery_service.reminders.channels.terms import Terms
 
 _KNOWN_SECONDS = 15.0
@@ -47,6 +48,8 @@ class Lookups:
 
     def _look_up(self, host: str, port: int) -> str:
         infos = self._terms.look_up(host, port)[:_ADDRESSES_TRIED]
+        if not infos:
+            raise UnresolvedHost("its host is not known")
         addresses = [_written(str(at[0])) for *_, at in infos]
         return f"{_written(host)}:{port}:{','.join(dict.fromkeys(addresses))}"
 
