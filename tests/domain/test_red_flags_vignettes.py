@@ -39,8 +39,8 @@ NERVES: list[Vignette] = [
     ("both legs and the neck too", "deformity",
      "4: weakness_change=new weakness_side=both weakness_limb=leg", "CES3:E"),
     ("weak left leg and numb right leg are not both legs", "disc",
-     "4: weakness_change=new weakness_side=left weakness_limb=leg numbness_change=new"
-     " numbness_side=right numbness_limb=leg", "MOT1:S"),
+     ("4: weakness_change=new weakness_side=left weakness_limb=leg numbness_change=new"
+      " numbness_side=right numbness_limb=leg"), "MOT1:S"),
     ("one leg weaker", "disc",
      "4: weakness_change=worse weakness_side=left weakness_limb=leg", "MOT1:S"),
     ("one arm weaker after the neck", "neck",
@@ -227,9 +227,10 @@ CARE: list[Vignette] = [
     ("two missed on day 15", "disc", "15: check_ins_missed=2", ""),
     ("few sessions are not silence", "disc", "7: sessions_share=0.1 check_ins_missed=0",
      "ADH1_ADHERENCE:N"),
-    ("all is well", "disc", "7: nrs_leg=1 nrs_back=2 weakness_change=same numbness_change=better"
-     " saddle_numb=no bladder_bowel=normal chest=none calf=none headache=none wound=dry"
-     " drowsiness=none fall=no mood=8", ""),
+    ("all is well", "disc",
+     ("7: nrs_leg=1 nrs_back=2 weakness_change=same numbness_change=better"
+      " saddle_numb=no bladder_bowel=normal chest=none calf=none headache=none wound=dry"
+      " drowsiness=none fall=no mood=8"), ""),
     ("all that is worst comes in order", "disc",
      "7: saddle_numb=yes calf=left days_since_bowels=5 fall=yes head_injury=yes",
      "CES1:E FALL1:E DVT1:S BOW1:N"),
