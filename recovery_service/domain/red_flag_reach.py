@@ -1,7 +1,8 @@
 """Whether a rule can ever be met: what it needs has to be asked of those it is for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from recovery_service.domain.check_in_items import Catalogue
 from recovery_service.domain.content_fields import Fields
@@ -9,9 +10,12 @@ from recovery_service.domain.plan_template_fields import LAST_DAY
 from recovery_service.domain.red_flag_conditions import (
     Answered,
     Condition,
+    Consecutive,
     DayAfter,
     FactIs,
     NoteWords,
+    Return,
+    Rise,
     Way,
 )
 
@@ -56,6 +60,31 @@ def refuse_what_no_form_asks(
             table.refuse(f"no form for {name!r} on its days asks what the rule needs")
 
 
+def refuse_what_is_asked_too_rarely(
+    table: Fields,
+    alternatives: Iterable[Way],
+    procedures: frozenset[str],
+    window: Window,
+    gap: Callable[[int], int],
+    catalogue: Catalogue,
+) -> None:
+    """Refuse consecutive entries that the forms of its days never ask so close together.
+
+    `gap` gives the most days between the entry of a day and the one before it. Raises
+    `ContentError`.
+    """
+    for way in alternatives:
+        for one in filter(is_of_several, way):
+            spans = (_days(window, way, name) for name in procedures)
+            if not any(_is_close(catalogue, one, days, gap) for days in spans):
+                table.refuse(f"no two forms ask {items_of(one)[0]!r} within max_gap_days")
+
+
+def is_of_several(condition: Condition) -> bool:
+    """Say whether a condition speaks of consecutive entries."""
+    return isinstance(condition, Consecutive | Rise | Return) and condition.entries > 1
+
+
 def items_of(condition: Condition) -> tuple[str, ...]:
     """Return the items that a condition reads."""
     if isinstance(condition, FactIs | DayAfter | NoteWords):
@@ -88,6 +117,15 @@ def _is_asked(catalogue: Catalogue, code: str, procedure: str, days: range) -> b
     return procedure in item.procedures and (
         (item.always and bool(days)) or any(map(catalogue.is_due, days))
     )
+
+
+def _is_close(
+    catalogue: Catalogue, condition: Condition, days: range, gap: Callable[[int], int]
+) -> bool:
+    if any(catalogue.items[code].always for code in items_of(condition)):
+        return bool(days)
+    due = filter(catalogue.is_due, range(days.stop))
+    return any(later in days and later - earlier <= gap(later) for earlier, later in pairwise(due))
 
 
 def _days(window: Window, way: Way, procedure: str) -> range:

@@ -16,13 +16,15 @@ from recovery_service.domain.plan_template_fields import LAST_DAY, SOURCED, sour
 from recovery_service.domain.plan_template_parts import DRAFT, Sourced, content_hash
 from recovery_service.domain.red_flag_condition_fields import Vocabulary, ways
 from recovery_service.domain.red_flag_conditions import (
-    Consecutive,
     DayAfter,
-    Return,
-    Rise,
     Way,
 )
-from recovery_service.domain.red_flag_reach import Window, refuse_what_no_form_asks
+from recovery_service.domain.red_flag_reach import (
+    Window,
+    is_of_several,
+    refuse_what_is_asked_too_rarely,
+    refuse_what_no_form_asks,
+)
 
 __all__ = ["TIERS", "Escalation", "RedFlagRule", "RedFlagRules", "parse_rules"]
 
@@ -198,13 +200,13 @@ def _check(table: Fields, rule: RedFlagRule, catalogue: Catalogue) -> None:
     """Refuse what each field allows and the rule as a whole does not."""
     met = [*rule.when, *(way for each in rule.escalations for way in each.when)]
     conditions = [condition for way in met for condition in way]
-    runs = any(
-        isinstance(one, Consecutive | Rise | Return) and one.entries > 1 for one in conditions
-    )
+    runs = any(map(is_of_several, conditions))
     if runs != bool(rule.gaps):
         table.refuse("max_gap_days belongs to consecutive entries, and to nothing else")
     for one in conditions:
         if isinstance(one, DayAfter) and one.limits.keys() != rule.procedures:
             table.refuse("day_after must name the procedures of the rule, and no other")
     for alternatives in (rule.when, *(each.when for each in rule.escalations)):
-        refuse_what_no_form_asks(table, alternatives, rule.procedures, rule.window, catalogue)
+        reach = (table, alternatives, rule.procedures, rule.window)
+        refuse_what_no_form_asks(*reach, catalogue)
+        refuse_what_is_asked_too_rarely(*reach, rule.gap, catalogue)

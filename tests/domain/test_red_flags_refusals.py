@@ -151,6 +151,8 @@ REFUSALS: list[tuple[str, Change, str, str]] = [
      "rules/AIR1", "asks 'saddle_numb'"),
     ("a region that is left out", put("CES1", procedures="all"), "rules/CES1",
      "no form for 'cervical_anterior'"),
+    ("daily where the form is not", put("OPI3", max_gap_days=1), "rules/OPI3",
+     "no two forms ask 'opioid_doses' within max_gap_days"),
     ("a day on which nobody is asked", put("MOOD1", from_day=15, to_day=15), "rules/MOOD1",
      "asks 'mood'"),
     ("a limit after which nobody is asked", put("OPI3", when={"all_of": [
