@@ -27,6 +27,7 @@ RAW: dict[str, Any] = read_content()["crisis_words"]
         ("feeling suicidal", "suicid*"),
         ("I don't want to live like this", "don't want to live"),
         ("I don\u2019t want to live like this", "don't want to live"),
+        ("i dont want to live any more", "don't want to live"),
         ("self-harm, again", "self harm*"),
         ("intihar", "intihar*"),
         ("İNTİHAR ETMEK", "intihar*"),
