@@ -43,7 +43,7 @@ RAW: dict[str, Any] = read_content()["crisis_words"]
     ],
 )
 def test_a_phrase_is_found_in_either_language_and_any_spelling(note: str, phrase: str) -> None:
-    """Planted: `lower()` for the folding; spaces for word boundaries; keep the apostrophe."""
+    """Planted: `lower()` for the folding; keep accents, the dotless i, or apostrophes."""
     assert phrase in crisis_words_in(WORDS, note)
 
 
@@ -68,7 +68,7 @@ def test_a_phrase_is_found_in_either_language_and_any_spelling(note: str, phrase
     ],
 )
 def test_a_part_of_a_word_is_no_word(note: str | None) -> None:
-    """Planted: search the text instead of its words ("want to diet" is then one)."""
+    """Planted: search the text instead of its words; any ending for any word; any order."""
     assert crisis_words_in(WORDS, note) == ()
 
 

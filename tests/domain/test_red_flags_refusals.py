@@ -1,6 +1,7 @@
 """What no rule may be: each fault stops the start and names the file and the rule.
 
-Planted: each check taken out of the reader turned its own rows red.
+Planted: the checks of ids, items, answers, comparisons, ways, windows, gaps, silence, tiers,
+limits, best weeks and of what the forms ask, each taken out; its own rows were red.
 """
 
 # ruff: noqa: RUF001 - Turkish has a dotless i

@@ -2,6 +2,12 @@
 
 Every rule is met, and nearly met: a step below its threshold, a day outside its window,
 after another operation, or with an answer left out.
+
+Planted, each red in its own lines: thresholds, windows and rises that leave out or take in
+their edge; no window; no procedure; any condition for all; a mean; a median of fewer entries
+or of older ones; a week without end, of two entries, or with the return in it; the lowest for
+the highest; the whole history for the last seven; follow-ups without parent; no escalation;
+gaps of one day, of two, or of any; the order of the file alone.
 """
 
 import pytest
