@@ -172,7 +172,7 @@ def _asked(table: Fields) -> dict[str, Any]:
         table.refuse("a safety item is always asked; leave ask out")
     ask = table.choice("ask", ("due", "always")) if table.has("ask") else "due"
     return {
-        "procedures": _procedures(table),
+        "procedures": named_procedures(table),
         "safety": safety,
         "always": safety or ask == "always",
     }
@@ -182,7 +182,7 @@ def _like(parent: CheckInItem) -> dict[str, Any]:
     return {"procedures": parent.procedures, "safety": parent.safety, "always": parent.always}
 
 
-def _procedures(table: Fields) -> frozenset[str]:
+def named_procedures(table: Fields) -> frozenset[str]:
     """Return the procedures that are named one by one, by a region, or all at once."""
     named = table.raw.get("procedures")
     if named == "all":

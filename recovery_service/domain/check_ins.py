@@ -139,11 +139,10 @@ def counted_at(report: Report) -> datetime:
     return report.received_at if suspect else report.recorded_at
 
 
-def newest_by_date(reports: Iterable[AnyReport]) -> dict[date, AnyReport]:
-    """Return the one report that counts for each date, in order of the dates.
+def standing(reports: Iterable[AnyReport]) -> tuple[AnyReport, ...]:
+    """Return the reports that nobody has corrected, the oldest first.
 
-    A corrected report does not count, whatever its date; a correction is newer than
-    what it corrects, so that two cannot cancel each other.
+    A correction is newer than what it corrects, so that two cannot cancel each other.
     """
     ranked = sorted(reports, key=_rank)
     ranks = {report.id: _rank(report) for report in ranked}
@@ -152,7 +151,15 @@ def newest_by_date(reports: Iterable[AnyReport]) -> dict[date, AnyReport]:
         for report in ranked
         if report.supersedes in ranks and ranks[report.supersedes] < _rank(report)
     }
-    newest = {report.local_date: report for report in ranked if report.id not in corrected}
+    return tuple(report for report in ranked if report.id not in corrected)
+
+
+def newest_by_date(reports: Iterable[AnyReport]) -> dict[date, AnyReport]:
+    """Return the one report that counts for each date, in order of the dates.
+
+    A corrected report does not count, whatever its date.
+    """
+    newest = {report.local_date: report for report in standing(reports)}
     return dict(sorted(newest.items()))
 
 

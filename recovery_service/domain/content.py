@@ -7,9 +7,11 @@ from typing import Any, Self
 
 from recovery_service.domain.check_in_items import Catalogue, parse_catalogue
 from recovery_service.domain.content_fields import ContentError
+from recovery_service.domain.crisis_words import CrisisWords, parse_crisis_words
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
 from recovery_service.domain.plan_templates import PlanTemplate, parse_template
 from recovery_service.domain.procedures import PROCEDURES
+from recovery_service.domain.red_flag_rules import RedFlagRules, parse_rules
 
 __all__ = ["Content", "ContentError"]
 
@@ -24,6 +26,8 @@ class Content:
 
     templates: Mapping[str, PlanTemplate]
     check_ins: Catalogue
+    red_flags: RedFlagRules
+    crisis_words: CrisisWords
     texts: Mapping[str, Mapping[str, str]]
     sources: Mapping[str, str]
 
@@ -31,10 +35,16 @@ class Content:
     def parse(cls, raw: Mapping[str, Any]) -> Self:
         """Check raw content as `config.content` reads it; raises `ContentError`."""
         sources = _sources(raw["sources"])
+        check_ins = parse_catalogue(raw["check_in_items"])
+        crisis_words = parse_crisis_words(raw["crisis_words"], sources=sources)
         return cls(
             sources=sources,
             templates=_templates(raw["plan_templates"], sources),
-            check_ins=parse_catalogue(raw["check_in_items"]),
+            check_ins=check_ins,
+            crisis_words=crisis_words,
+            red_flags=parse_rules(
+                raw["red_flags"], catalogue=check_ins, crisis_words=crisis_words, sources=sources
+            ),
             texts=_texts(raw["texts"]),
         )
 

@@ -41,6 +41,12 @@ REFUSALS: list[tuple[str, Callable[[dict[str, Any]], object], str, str, str]] = 
     ("a source of no kind", lambda r: r["sources"].update({"new": "x"}),
      "sources.toml", "new", "must begin with"),
     ("a source that went", lambda r: r["sources"].pop("F:chibu"), "*", "*", "unknown source"),
+    ("a source of a red-flag rule that went", lambda r: r["sources"].pop("F:csp"),
+     "red_flags.toml", "rules/CES1", "unknown source"),
+    ("a rule without condition", lambda r: r["red_flags"]["rules"][0].pop("when"),
+     "red_flags.toml", "rules/CES1", "missing when"),
+    ("no crisis words in Turkish", lambda r: r["crisis_words"]["words"].pop("tr"),
+     "crisis_words.toml", "words/tr", "has no words"),
     ("a file of another name", lambda r: r["plan_templates"].update(
         {"disc.toml": r["plan_templates"].pop(DISC)}), "disc.toml", "template", "must be named"),
     ("two defaults", lambda r: r["plan_templates"][EARLY].update(default=True),

@@ -1,0 +1,273 @@
+"""Patients in a line each: who, what was answered on which days, and which rules that meets.
+
+Every rule is met, and nearly met: a step below its threshold, a day outside its window,
+after another operation, or with an answer left out.
+
+Planted, each red in its own lines: thresholds, windows and rises that leave out or take in
+their edge; no window; no procedure; any condition for all; a mean; a median of fewer entries
+or of older ones; a week without end, of two entries, or with the return in it; the lowest for
+the highest; the whole history for the last seven; follow-ups without parent; no escalation;
+gaps of one day, of two, or of any; the order of the file alone.
+"""
+
+import pytest
+
+from recovery_service.domain.red_flag_rules import RedFlagRule
+from tests.domain.red_flag_cases import RULES, found
+
+Vignette = tuple[str, str, str, str]
+
+NERVES: list[Vignette] = [
+    ("a numb saddle is an emergency", "disc", "5: saddle_numb=yes", "CES1:E"),
+    ("also after a year", "decompression", "365: saddle_numb=yes", "CES1:E"),
+    ("also on the day of surgery", "fusion", "0: saddle_numb=yes", "CES1:E"),
+    ("also after cement", "cement", "9: saddle_numb=yes", "CES1:E"),
+    ("also after a tumour, at whatever level", "tumour", "9: saddle_numb=yes", "CES1:E"),
+    ("a saddle that feels", "disc", "5: saddle_numb=no", ""),
+    ("a saddle nobody answered for", "disc", "5: saddle_numb=open_question", ""),
+    ("a neck patient is not asked, so it is no rule of theirs", "neck", "5: saddle_numb=yes", ""),
+    ("no urine", "disc", "3: bladder_bowel=cannot_pass_urine", "CES2:E"),
+    ("lost control, after the neck", "neck", "3: bladder_bowel=lost_control", "CES2:E"),
+    ("bladder as usual", "disc", "3: bladder_bowel=normal", ""),
+    ("both legs weaker", "disc",
+     "4: weakness_change=new weakness_side=both weakness_limb=leg", "CES3:E"),
+    ("both legs number", "fusion",
+     "4: numbness_change=worse numbness_side=both numbness_limb=leg", "CES3:E"),
+    ("both legs weak as yesterday", "disc",
+     "4: weakness_change=same weakness_side=both weakness_limb=leg", ""),
+    ("both legs better", "disc",
+     "4: weakness_change=better weakness_side=both weakness_limb=leg", ""),
+    ("both arms, which no rule speaks of yet", "disc",
+     "4: weakness_change=new weakness_side=both weakness_limb=arm", ""),
+    ("both sides, limb not said", "disc", "4: weakness_change=new weakness_side=both", ""),
+    ("both legs after the neck, which no rule speaks of yet", "neck",
+     "4: weakness_change=new weakness_side=both weakness_limb=leg", ""),
+    ("both legs and the neck too", "deformity",
+     "4: weakness_change=new weakness_side=both weakness_limb=leg", "CES3:E"),
+    ("weak left leg and numb right leg are not both legs", "disc",
+     ("4: weakness_change=new weakness_side=left weakness_limb=leg numbness_change=new"
+      " numbness_side=right numbness_limb=leg"), "MOT1:S"),
+    ("one leg weaker", "disc",
+     "4: weakness_change=worse weakness_side=left weakness_limb=leg", "MOT1:S"),
+    ("one arm weaker after the neck", "neck",
+     "4: weakness_change=new weakness_side=right weakness_limb=arm", "MOT1:S"),
+    ("one side, limb not said", "disc", "4: weakness_change=new weakness_side=right", "MOT1:S"),
+    ("one hand numb", "neck", "4: numbness_change=new numbness_side=right", "MOT1:S"),
+    ("numb as yesterday", "neck", "4: numbness_change=same numbness_side=right", ""),
+    ("weaker and no more said", "disc", "4: weakness_change=worse", ""),
+    ("a foot that does not move", "disc",
+     "4: weakness_change=worse weakness_side=left weakness_limb=leg cannot_move=yes", "MOT1:E"),
+    ("a foot that moves", "disc",
+     "4: weakness_change=worse weakness_side=left weakness_limb=leg cannot_move=no", "MOT1:S"),
+    ("weaker within hours", "fusion",
+     "4: weakness_change=new weakness_side=left weakness_onset=hours", "MOT1:E"),
+    ("weaker over days", "fusion",
+     "4: weakness_change=new weakness_side=left weakness_onset=days", "MOT1:S"),
+    ("does not move, side not said", "neck", "4: weakness_change=new cannot_move=yes", "MOT1:E"),
+    ("does not move, but as strong as yesterday", "neck",
+     "4: weakness_change=same cannot_move=yes", ""),
+    ("clumsy hands", "neck", "20: hands_clumsy=yes", "MYE1:E"),
+    ("unsteady", "neck", "20: gait_unsteady=yes", "MYE1:E"),
+    ("electric shocks", "tumour", "20: electric_shocks=yes", "MYE1:E"),
+    ("none of the three", "neck", "20: hands_clumsy=no gait_unsteady=no electric_shocks=no", ""),
+    ("unsteady after the back", "disc", "20: gait_unsteady=yes", ""),
+]  # fmt: skip
+
+BODY: list[Vignette] = [
+    ("chest pain", "disc", "6: chest=chest_pain", "PE1:E"),
+    ("breathless", "neck", "60: chest=breathless", "PE1:E"),
+    ("coughing blood", "cement", "2: chest=coughing_blood", "PE1:E"),
+    ("chest well", "disc", "6: chest=none", ""),
+    ("left calf", "disc", "6: calf=left", "DVT1:S"),
+    ("right calf", "neck", "40: calf=right", "DVT1:S"),
+    ("both calves are not one", "disc", "6: calf=both", ""),
+    ("no calf", "disc", "6: calf=none", ""),
+    ("calf and breath at once, the stricter first", "disc", "6: calf=left chest=breathless",
+     "PE1:E DVT1:S"),
+    ("noisy breath", "neck", "1: breath=noisy_or_hard", "AIR1:E"),
+    ("swelling neck", "neck", "7: neck_swelling=yes", "AIR1:E"),
+    ("saliva", "neck", "3: swallow=cannot_swallow_saliva", "AIR1:E"),
+    ("throat well", "neck", "3: breath=normal neck_swelling=no swallow=normal", ""),
+    ("hoarse alone", "neck", "3: voice=hoarse", ""),
+    ("noisy breath after the back is no rule of theirs", "disc", "1: breath=noisy_or_hard", ""),
+    ("harder to swallow on day 14", "neck", "14: swallow=harder", "DYS1:S"),
+    ("no solids", "neck", "2: swallow=no_solids", "DYS1:S"),
+    ("harder on day 15", "neck", "15: swallow=harder", ""),
+    ("harder on day 42", "neck", "42: swallow=harder", ""),
+    ("harder on day 43", "neck", "43: swallow=harder", "DYS2:N"),
+    ("no solids on day 60", "neck", "60: swallow=no_solids", "DYS2:N"),
+    ("saliva on day 60 is both", "neck", "60: swallow=cannot_swallow_saliva", "AIR1:E DYS2:N"),
+    ("swallows on day 60", "neck", "60: swallow=normal", ""),
+    ("38.0", "disc", "8: temp_c=38.0", "INF1:S"),
+    ("37.9", "disc", "8: temp_c=37.9", ""),
+    ("feverish without thermometer", "neck", "8: felt_feverish=yes", "INF1:S"),
+    ("not feverish", "disc", "8: felt_feverish=no", ""),
+    ("38.5 and chills", "disc", "8: temp_c=38.5 rigors=yes", "INF2:E INF1:S"),
+    ("38.4 and chills", "disc", "8: temp_c=38.4 rigors=yes", "INF1:S"),
+    ("38.5 alone", "disc", "8: temp_c=38.5", "INF1:S"),
+    ("38.5 and a stiff neck", "neck", "8: temp_c=38.5 stiff_neck=yes", "INF2:E INF1:S"),
+    ("38.5 and confusion", "neck", "8: temp_c=38.5 confusion=yes", "INF2:E INF1:S"),
+    ("39 and a cloudy wound", "disc", "8: temp_c=39.0 wound=wet_cloudy", "INF2:E INF1:S INF3:S"),
+    ("39 and clear fluid", "disc", "8: temp_c=39.0 wound=clear_watery", "INF2:E INF1:S CSF1:S"),
+    ("39 and a dry wound", "disc", "8: temp_c=39.0 wound=dry", "INF1:S"),
+    ("39 and spots of blood", "disc", "8: temp_c=39.0 wound=spotting", "INF1:S"),
+    ("feverish and a cloudy wound is no measured fever", "disc",
+     "8: felt_feverish=yes wound=wet_cloudy", "INF1:S INF3:S"),
+    ("chills without fever", "disc", "8: temp_c=37.5 rigors=yes", ""),
+    ("cloudy wound", "disc", "15: wound=wet_cloudy", "INF3:S"),
+    ("redness", "cement", "15: wound=red_spreading", "INF3:S"),
+    ("open wound", "neck", "15: wound=open", "INF3:S"),
+    ("spots", "disc", "15: wound=spotting", ""),
+    ("healed", "disc", "15: wound=healed", ""),
+    ("clear fluid", "disc", "17: wound=clear_watery", "CSF1:S"),
+    ("headache upright on day 42", "disc", "42: headache=worse_upright", "CSF2:S"),
+    ("headache upright on day 43", "disc", "43: headache=worse_upright", ""),
+    ("ordinary headache", "disc", "10: headache=ordinary", ""),
+    ("8 hours and discomfort", "disc",
+     "2: bladder_bowel=cannot_pass_urine hours_since_urine=8 urine_discomfort=yes",
+     "CES2:E URI1:E"),
+    ("7 hours and discomfort", "disc",
+     "2: bladder_bowel=cannot_pass_urine hours_since_urine=7 urine_discomfort=yes", "CES2:E"),
+    ("12 hours without discomfort", "disc",
+     "2: bladder_bowel=cannot_pass_urine hours_since_urine=12 urine_discomfort=no", "CES2:E"),
+    ("hours without their question", "disc",
+     "2: bladder_bowel=normal hours_since_urine=12 urine_discomfort=yes", ""),
+]  # fmt: skip
+
+PAIN: list[Vignette] = [
+    ("four more than the median", "disc", "3-5: nrs_leg=2 | 6: nrs_leg=6", "PAIN1:S"),
+    ("three more, once", "disc", "3-5: nrs_leg=2 | 6: nrs_leg=5", ""),
+    ("three more, twice", "disc", "3-5: nrs_leg=2 | 6-7: nrs_leg=5", "PAIN1:S"),
+    ("three more twice, a day apart from each other", "disc",
+     "3-5: nrs_leg=2 | 6: nrs_leg=5 | 8: nrs_leg=5", ""),
+    ("the same on alternate days", "disc",
+     "16: nrs_leg=2 | 18: nrs_leg=2 | 20: nrs_leg=2 | 22: nrs_leg=5 | 24: nrs_leg=5", "PAIN1:S"),
+    ("the same, an entry left out", "disc",
+     "16: nrs_leg=2 | 18: nrs_leg=2 | 20: nrs_leg=2 | 22: nrs_leg=5 | 25: nrs_leg=5", ""),
+    ("two entries are no median", "disc", "4-5: nrs_leg=2 | 6: nrs_leg=9", ""),
+    ("three entries, one too long ago", "disc",
+     "3: nrs_leg=2 | 5-6: nrs_leg=2 | 11: nrs_leg=7", ""),
+    ("three entries, the first a week ago", "disc",
+     "4: nrs_leg=2 | 5-6: nrs_leg=2 | 11: nrs_leg=7", "PAIN1:S"),
+    ("the median, not the mean", "disc",
+     "2: nrs_back=0 | 3: nrs_back=3 | 4: nrs_back=3 | 5: nrs_back=6", ""),
+    ("the median, not the last", "disc",
+     "2: nrs_back=1 | 3: nrs_back=1 | 4: nrs_back=6 | 5: nrs_back=5", "PAIN1:S"),
+    ("neck pain", "neck", "3-5: nrs_neck=1 | 6: nrs_neck=5", "PAIN1:S"),
+    ("arm pain", "neck", "3-5: nrs_arm=1 | 6: nrs_arm=5", "PAIN1:S"),
+    ("back does not rise against leg", "disc", "3-5: nrs_leg=1 | 6: nrs_back=6", ""),
+    ("falling", "disc", "3-5: nrs_leg=7 | 6: nrs_leg=1", ""),
+    ("eight twice", "disc", "4-5: nrs_back=8", "PAIN2:S"),
+    ("eight once", "disc", "5: nrs_back=8", ""),
+    ("seven twice", "disc", "4-5: nrs_back=7", ""),
+    ("eight in the back, then in the leg", "fusion", "4: nrs_back=8 | 5: nrs_leg=9", "PAIN2:S"),
+    ("eight twice in the back, while the leg is well", "disc", "4-5: nrs_back=8 nrs_leg=1",
+     "PAIN2:S"),
+    ("eight twice by day 3", "disc", "2-3: nrs_back=8", ""),
+    ("eight twice by day 4", "disc", "3-4: nrs_back=8", "PAIN2:S"),
+    ("eight on days 4 and 6", "disc", "4: nrs_back=8 | 6: nrs_back=8", ""),
+    ("eight, less, eight", "disc", "4: nrs_back=8 | 5: nrs_back=7 | 6: nrs_back=8", ""),
+    ("eight on days 20 and 22, when two days are the cadence", "neck",
+     "20: nrs_arm=8 | 22: nrs_arm=8", "PAIN2:S"),
+    ("eight on days 20 and 23", "neck", "20: nrs_arm=8 | 23: nrs_arm=8", ""),
+    ("eight a week apart in week 8", "neck", "49: nrs_arm=8 | 56: nrs_arm=8", "PAIN2:S"),
+    ("leg pain back after a good week", "disc",
+     "8-14: nrs_leg=2 | 20: nrs_leg=6 | 22: nrs_leg=6", "PAIN3:S"),
+    ("leg pain back, once", "disc", "8-14: nrs_leg=3 | 22: nrs_leg=6", ""),
+    ("leg pain 5 twice", "disc", "8-14: nrs_leg=2 | 22: nrs_leg=5 | 24: nrs_leg=5", ""),
+    ("best week 4", "disc", "8-14: nrs_leg=4 | 22: nrs_leg=6 | 24: nrs_leg=6", ""),
+    ("two entries are no week", "disc", "13-14: nrs_leg=1 | 28: nrs_leg=6 | 30: nrs_leg=6", ""),
+    ("three good entries in three weeks are no week", "disc",
+     "28: nrs_leg=1 | 35: nrs_leg=1 | 42: nrs_leg=1 | 49: nrs_leg=6 | 56: nrs_leg=6", ""),
+    ("the entries of the return do not make the week before it", "disc",
+     "16: nrs_leg=1 | 18: nrs_leg=1 | 22: nrs_leg=6 | 24: nrs_leg=6", ""),
+    ("leg pain back after a decompression", "decompression",
+     "8-14: nrs_leg=2 | 22: nrs_leg=6 | 24: nrs_leg=6", ""),
+    ("back pain back after a disc", "disc", "8-14: nrs_back=2 | 22: nrs_back=6 | 24: nrs_back=6",
+     ""),
+    ("back pain back after cement", "cement", "8-14: nrs_back=2 | 30: nrs_back=5", "VCF1:S"),
+    ("four after cement", "cement", "8-14: nrs_back=2 | 30: nrs_back=4", ""),
+    ("five after cement, never good", "cement", "8-14: nrs_back=4 | 30: nrs_back=5", ""),
+    ("five after fusion", "fusion", "8-14: nrs_back=2 | 30: nrs_back=5", ""),
+]  # fmt: skip
+
+CARE: list[Vignette] = [
+    ("hard to wake", "fusion", "3: drowsiness=hard_to_wake", "OPI1:E"),
+    ("slow breathing, a little sleepy", "disc", "3: drowsiness=mild slow_breathing=yes", "OPI1:E"),
+    ("slow breathing, wide awake, is no follow-up", "disc",
+     "3: drowsiness=none slow_breathing=yes", ""),
+    ("very sleepy", "disc", "3: drowsiness=marked", "OPI2:S"),
+    ("very sleepy and slow", "disc", "3: drowsiness=marked slow_breathing=yes", "OPI1:E OPI2:S"),
+    ("a little sleepy", "disc", "3: drowsiness=mild slow_breathing=no", ""),
+    ("opioids on days 14 and 16", "disc", "14: opioid_doses=2 | 16: opioid_doses=1", "OPI3:N"),
+    ("opioids on days 13 and 14", "disc", "13-14: opioid_doses=2", ""),
+    ("opioids once", "disc", "14: opioid_doses=0 | 16: opioid_doses=3", ""),
+    ("opioids after cement", "cement", "16: opioid_doses=1 | 18: opioid_doses=1", "OPI3:N"),
+    ("opioids after decompression", "decompression", "15-16: opioid_doses=1", "OPI3:N"),
+    ("opioids on day 28 after fusion", "fusion", "26: opioid_doses=1 | 28: opioid_doses=1", ""),
+    ("opioids on day 30 after fusion", "fusion", "28: opioid_doses=1 | 30: opioid_doses=1",
+     "OPI3:N"),
+    ("opioids after the neck, where no limit is given", "neck",
+     "28: opioid_doses=1 | 30: opioid_doses=1", ""),
+    ("a fall", "disc", "9: fall=yes", "FALL1:S"),
+    ("no fall", "disc", "9: fall=no", ""),
+    ("a fall on the head", "neck", "9: fall=yes head_injury=yes", "FALL1:E"),
+    ("a fall, weaker since", "disc", "9: fall=yes fall_weakness=yes", "FALL1:E"),
+    ("a fall, cannot stand", "cement", "9: fall=yes can_stand=no", "FALL1:E"),
+    ("a fall, all well", "disc", "9: fall=yes head_injury=no can_stand=yes fall_weakness=no",
+     "FALL1:S"),
+    ("no fall, so a head is not asked for", "disc", "9: fall=no head_injury=yes", ""),
+    ("four days", "disc", "6: days_since_bowels=4", "BOW1:N"),
+    ("three days", "disc", "6: days_since_bowels=3", ""),
+    ("four days and vomiting", "disc", "6: days_since_bowels=4 distended_or_vomiting=yes",
+     "BOW1:S"),
+    ("three days and vomiting", "neck", "6: days_since_bowels=3 distended_or_vomiting=yes",
+     "BOW1:S"),
+    ("two days, so vomiting is not asked for", "disc",
+     "6: days_since_bowels=2 distended_or_vomiting=yes", ""),
+    ("low mood three times", "disc", "2: mood=3 | 3-5: mood=8 | 6-7: mood=2", "MOOD1:N"),
+    ("low mood twice", "disc", "2-6: mood=8 | 7-8: mood=2", ""),
+    ("four three times", "disc", "2-4: mood=4", ""),
+    ("low mood three times, the first eight entries ago", "disc",
+     "1: mood=2 | 2-6: mood=8 | 7-8: mood=2", ""),
+    ("half of the sessions", "disc", "7: sessions_share=0.5", ""),
+    ("less than half", "neck", "70: sessions_share=0.49", "ADH1_ADHERENCE:N"),
+    ("nobody knows the share", "disc", "7: sessions_share=open_question", ""),
+    ("two missed", "disc", "7: check_ins_missed=2", "ADH1_SILENCE:N"),
+    ("one missed", "disc", "7: check_ins_missed=1", ""),
+    ("two missed on day 14", "disc", "14: check_ins_missed=2", "ADH1_SILENCE:N"),
+    ("two missed on day 15", "disc", "15: check_ins_missed=2", ""),
+    ("few sessions are not silence", "disc", "7: sessions_share=0.1 check_ins_missed=0",
+     "ADH1_ADHERENCE:N"),
+    ("all is well", "disc",
+     ("7: nrs_leg=1 nrs_back=2 weakness_change=same numbness_change=better"
+      " saddle_numb=no bladder_bowel=normal chest=none calf=none headache=none wound=dry"
+      " drowsiness=none fall=no mood=8"), ""),
+    ("all that is worst comes in order", "disc",
+     "7: saddle_numb=yes calf=left days_since_bowels=5 fall=yes head_injury=yes",
+     "CES1:E FALL1:E DVT1:S BOW1:N"),
+]  # fmt: skip
+
+VIGNETTES = [*NERVES, *BODY, *PAIN, *CARE]
+
+
+@pytest.mark.parametrize(
+    ("who", "course", "expected"),
+    [each[1:] for each in VIGNETTES],
+    ids=[each[0] for each in VIGNETTES],
+)
+def test_a_patient_meets_the_rules_of_the_sources(who: str, course: str, expected: str) -> None:
+    assert found(who, course) == expected
+
+
+def test_every_rule_and_every_tier_of_it_is_met_by_somebody() -> None:
+    met = {rule for each in VIGNETTES for rule in each[3].split()}
+    short = {"emergency": "E", "same_day": "S", "next_business_day": "N"}
+    tiers = {(rule.id, tier) for rule in RULES.rules for tier in _tiers(rule)}
+    by_note = {("MOOD1", "same_day")}  # told in test_red_flags: a note is no answer
+    assert {f"{name}:{short[tier]}" for name, tier in tiers - by_note} == met
+    assert len(VIGNETTES) >= 120
+
+
+def _tiers(rule: RedFlagRule) -> list[str]:
+    return [rule.tier, *(each.tier for each in rule.escalations)]
