@@ -16,12 +16,12 @@ _COPIES: dict[str, int] = {}
 
 
 @contextmanager
-def durable_cluster() -> Iterator[EmbeddedPostgres]:
+def durable_cluster(memory: str = "128MB") -> Iterator[EmbeddedPostgres]:
     """Start a server as production has it (fsync on) in a folder that goes with it."""
     with tempfile.TemporaryDirectory(prefix="recovery-benchmark-") as folder:
         # The server runs as an account of its own, which must be able to pass through.
         Path(folder).chmod(0o711)
-        server = EmbeddedPostgres(Path(folder) / "postgres", durable=True)
+        server = EmbeddedPostgres(Path(folder) / "postgres", durable=True, memory=memory)
         try:
             with server:
                 yield server

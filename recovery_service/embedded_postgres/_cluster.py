@@ -34,7 +34,8 @@ class EmbeddedPostgres:
     `folder` is made when missing and belongs to one system user. Several objects, in one
     process or many, may use the same folder at the same time: the first starts the server,
     the others join it, the last to stop stops it. A server that a killed process left
-    running is joined too. `durable=False` turns fsync off and is for tests alone.
+    running is joined too. `durable=False` turns fsync off and is for tests alone. `memory`
+    is the server's shared buffers, as PostgreSQL writes sizes; who joins takes what there is.
 
     As root the server runs as `nobody` (or as the owner of existing data). When that
     account cannot enter `folder`, because a parent is closed to it, the parents stay
@@ -43,11 +44,18 @@ class EmbeddedPostgres:
     """
 
     def __init__(
-        self, folder: Path, *, version: int = 18, durable: bool = True, start_timeout: float = 60.0
+        self,
+        folder: Path,
+        *,
+        version: int = 18,
+        durable: bool = True,
+        memory: str = "128MB",
+        start_timeout: float = 60.0,
     ) -> None:
         self._places = Places(folder)
         self._version = version
         self._durable = durable
+        self._memory = memory
         self._start_timeout = start_timeout
         self._hold = Hold(self._places.holders)
 
@@ -107,7 +115,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + self._start_timeout
         postmaster = self._postmaster(account)
         socket_folder = self._places.usable_socket_folder(account)
-        wanted = settings(socket_folder, durable=self._durable)
+        wanted = settings(socket_folder, durable=self._durable, memory=self._memory)
         while True:
             joined = postmaster.running()
             pid = joined or postmaster.spawn(binaries, socket_folder, wanted)

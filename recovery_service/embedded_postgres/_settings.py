@@ -7,7 +7,6 @@ SETTINGS = {
     "port": "5432",  # names the socket file; nothing listens on TCP
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "128MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
@@ -33,7 +32,8 @@ SETTINGS = {
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 
 
-def settings(socket_folder: Path, *, durable: bool) -> dict[str, str]:
+def settings(socket_folder: Path, *, durable: bool, memory: str) -> dict[str, str]:
     """Return the server's settings; without durability a power cut may cost the cluster."""
     durability = dict.fromkeys(DURABILITY, "on" if durable else "off")
-    return SETTINGS | durability | {"unix_socket_directories": f'"{socket_folder}"'}
+    own = {"shared_buffers": memory, "unix_socket_directories": f'"{socket_folder}"'}
+    return SETTINGS | durability | own
