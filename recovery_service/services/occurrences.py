@@ -130,11 +130,7 @@ def _apply(
     )
     if new.action == "snooze":
         can_wait = reads in ("due", "snoozed", "upcoming") and not item.gone
-        next_at = (
-            open_round(session, item.schedule, row, last, minutes=new.minutes, now=now)
-            if can_wait
-            else None
-        )
+        next_at = _snoozed(session, item, row, last, new, now=now) if can_wait else None
         return _record(session, actor, row, new, next_at=next_at, now=now)
     if new.action == "reopen":
         verdict = _taken_back(session, item, row, now=now)
@@ -143,6 +139,22 @@ def _apply(
     action = _record(session, actor, row, new, late=verdict.late, retired=verdict.retired, now=now)
     _close(session, row, verdict, now=now)
     return action
+
+
+def _snoozed(
+    session: Session,
+    item: LockedItem,
+    row: Occurrence,
+    last: OccurrenceAction | None,
+    new: NewAction,
+    *,
+    now: datetime,
+) -> datetime | None:
+    next_at = open_round(session, item.schedule, row, last, minutes=new.minutes, now=now)
+    if next_at is None and row.due_at > now:
+        # Refused ahead of its time: it is a row now, which the loop passes over when it falls due.
+        remind(session, item.schedule, row, wake_at=row.due_at)
+    return next_at
 
 
 def _taken_back(session: Session, item: LockedItem, row: Occurrence, *, now: datetime) -> Verdict:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recovery_service.domain.episodes import NewEpisode
-from recovery_service.domain.occurrence_ids import decode
+from recovery_service.domain.occurrence_ids import decode, encode
 from recovery_service.extensions import parts
 from recovery_service.models import Patient
 from recovery_service.reminders.channels.protocol import Retry
@@ -119,6 +119,23 @@ def test_promise_9_a_snooze_across_midnight_speaks_once_and_stays_yesterdays(ben
     assert life.act(said, "snooze").result == "too_late"
     until(life, utc(3, 23, 39))
     assert heard(life) == ["20260302.night"] * 2
+
+
+def test_a_snooze_that_is_refused_ahead_of_its_time_swallows_nothing(bench: Bench) -> None:
+    """Planted: write the row that the tap is kept with, and leave it to the loop to speak.
+
+    Found by 400 made-up lives: the loop passes over what is a row already.
+    """
+    habit = item(midday="12:00", valid_for=30)
+    life = begin(bench, habit)
+    until(life, utc(2, 9))
+    coming = encode(habit.lineage, "20260302.midday")
+    for _ in range(2):
+        assert life.act(coming, "snooze", minutes=120).result == "too_late"
+    until(life, utc(2, 11, 59))
+    assert heard(life) == []
+    until(life, utc(2, 12, 1))
+    assert heard(life) == ["20260302.midday"]
 
 
 # --- the plan --------------------------------------------------------------------------------
