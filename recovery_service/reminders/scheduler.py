@@ -48,16 +48,19 @@ def run_worker(
 
     The database may be away, also at the start: the worker waits for it and goes on.
     """
-    ending = stop or threading.Event()
-    _end_on_signals(ending)
+    ending, fallen = stop or threading.Event(), threading.Event()
+    _end_on_signals(ending, fallen)
     loop, outage = Loop(sender, deliver=deliver), Outage()
     heart = Heart(sender.transaction, sender.worker_id, sender.clock())
     beat = partial(_beat, heart, loop)
-    scheduler = _scheduler(loop, rhythm, outage, beat)
+    scheduler = _scheduler(loop, rhythm, outage, beat, fallen)
     outage.bear("heartbeat", beat)
     scheduler.start()
     log.info("worker_started", worker_id=sender.worker_id)
-    while not ending.wait(rhythm.tick.total_seconds()):
+    while not ending.is_set():
+        if fallen.wait(rhythm.tick.total_seconds()):
+            fallen.clear()
+            _send_now(scheduler, loop)
         _wind(scheduler)
     loop.stopping.set()
     scheduler.shutdown(wait=True)
@@ -65,9 +68,10 @@ def run_worker(
     log.info("worker_stopped", worker_id=sender.worker_id)
 
 
-def _end_on_signals(ending: threading.Event) -> None:
+def _end_on_signals(ending: threading.Event, fallen: threading.Event) -> None:
     def end(_number: int, _frame: FrameType | None) -> None:
         ending.set()
+        fallen.set()  # what is waited for
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, end)
@@ -75,7 +79,7 @@ def _end_on_signals(ending: threading.Event) -> None:
 
 
 def _scheduler(
-    loop: Loop, rhythm: Rhythm, outage: Outage, beat: partial[None]
+    loop: Loop, rhythm: Rhythm, outage: Outage, beat: partial[None], fallen: threading.Event
 ) -> BackgroundScheduler:
     """Lay out one job per step and per channel, each with a thread of its own.
 
@@ -90,7 +94,7 @@ def _scheduler(
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     steps = [
-        ("materialise", rhythm.tick, partial(_materialise, loop, scheduler)),
+        ("materialise", rhythm.tick, partial(_materialise, loop, fallen)),
         ("sweep", max(rhythm.sweep, rhythm.tick), loop.sweep),
         ("heartbeat", rhythm.heartbeat, beat),
         *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
@@ -102,11 +106,20 @@ def _scheduler(
     return scheduler
 
 
-def _materialise(loop: Loop, scheduler: BackgroundScheduler) -> None:
-    """Write what fell due; what can be sent now does not wait for its channel's next tick."""
+def _materialise(loop: Loop, fallen: threading.Event) -> None:
+    """Write what fell due, and say so where something is to be sent."""
     if loop.materialise().deliveries:
-        for name in loop.sender.channels:
-            scheduler.modify_job(f"send_{name}", next_run_time=_wall())
+        fallen.set()
+
+
+def _send_now(scheduler: BackgroundScheduler, loop: Loop) -> None:
+    """Let what fell due not wait for its channel's next tick.
+
+    Never from inside a job: a scheduler that is being shut down holds its lock until its
+    last job has ended, and the job would wait for the lock.
+    """
+    for name in loop.sender.channels:
+        scheduler.modify_job(f"send_{name}", next_run_time=_wall())
 
 
 def _beat(heart: Heart, loop: Loop) -> None:

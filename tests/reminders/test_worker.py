@@ -1,6 +1,7 @@
 """What a worker says of itself, and how it bears an outage; without processes."""
 
 import threading
+import time
 from datetime import timedelta
 from functools import partial
 from uuid import uuid4
@@ -12,7 +13,14 @@ from sqlalchemy.exc import OperationalError
 from recovery_service.reminders.heartbeat import KEPT, Heart
 from recovery_service.reminders.loop import Loop
 from recovery_service.reminders.outage import Outage, is_gone, is_passing
-from recovery_service.reminders.scheduler import Rhythm, _materialise, _scheduler, run_worker
+from recovery_service.reminders.planner import Materialised
+from recovery_service.reminders.scheduler import (
+    Rhythm,
+    _materialise,
+    _scheduler,
+    _send_now,
+    run_worker,
+)
 from recovery_service.reminders.status import status
 from tests.reminders.conftest import Bench
 from tests.reminders.plans import rule
@@ -78,19 +86,46 @@ def test_a_worker_runs_every_step_and_says_goodbye(bench: Bench) -> None:
 
 def test_what_fell_due_does_not_wait_for_its_channels_tick(bench: Bench) -> None:
     """Planted: the sending left to its own tick, so that a reminder waits for two."""
-    patient = bench.patient(bench.clinic())
+    patient, fallen = bench.patient(bench.clinic()), threading.Event()
     loop = Loop(bench.sender())
     rhythm = Rhythm(tick=timedelta(hours=1), heartbeat=timedelta(hours=1))
-    scheduler = _scheduler(loop, rhythm, Outage(), partial(print, end=""))
+    scheduler = _scheduler(loop, rhythm, Outage(), partial(print, end=""), fallen)
     scheduler.start(paused=True)
     try:
-        _materialise(loop, scheduler)
+        _materialise(loop, fallen)
+        assert not fallen.is_set()
         waits = scheduler.get_job("send_webpush").next_run_time
         bench.plan(patient, rule())
-        _materialise(loop, scheduler)
+        _materialise(loop, fallen)
+        assert fallen.is_set()
+        _send_now(scheduler, loop)
         assert scheduler.get_job("send_webpush").next_run_time < waits - timedelta(minutes=30)
     finally:
         scheduler.shutdown(wait=False)
+
+
+def test_a_worker_ends_that_is_told_so_while_something_falls_due(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: wake the channels from inside the job, which waits for the scheduler's lock."""
+    inside, stop = threading.Event(), threading.Event()
+
+    def until_it_ends(loop: Loop) -> Materialised:
+        inside.set()
+        assert loop.stopping.wait(30)
+        time.sleep(0.2)  # so that the scheduler is being shut down
+        return Materialised(deliveries=1)
+
+    monkeypatch.setattr(Loop, "materialise", until_it_ends)
+    rhythm = Rhythm(tick=timedelta(seconds=0.05), heartbeat=timedelta(hours=1))
+    worker = threading.Thread(
+        target=run_worker, args=(bench.sender(), rhythm), kwargs={"stop": stop}, daemon=True
+    )
+    worker.start()
+    assert inside.wait(30)
+    stop.set()
+    worker.join(10)
+    assert not worker.is_alive()
 
 
 def gone() -> None:
