@@ -57,15 +57,17 @@ class Installation:
         assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stderr}"
         return done
 
-    def start(self, name: str) -> subprocess.Popen[str]:
-        """Start `web` or `worker`; the web server is waited for."""
-        process = subprocess.Popen(
-            [SCRIPT, name, "--until-orphaned"],
-            env=self.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-        )
+    def start(self, name: str, *, log: Path | None = None) -> subprocess.Popen[str]:
+        """Start `web` or `worker`; the web server is waited for. Lines go to `log`, if any."""
+        with (log or Path(os.devnull)).open("w") as lines:
+            process = subprocess.Popen(
+                [SCRIPT, name, "--until-orphaned"],
+                env=self.environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=lines if log else None,
+                text=True,
+            )
         self.processes[name] = process
         if name == "web":
             self.wait_for_web()

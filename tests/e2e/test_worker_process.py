@@ -1,7 +1,7 @@
 """The worker as a process: it waits for a database that is away, and ends when asked."""
 
 import signal
-import time
+from pathlib import Path
 
 from tests.e2e.installation import Installation
 from tests.e2e.test_web_process import within
@@ -20,11 +20,13 @@ def test_a_worker_shows_that_it_lives_and_says_goodbye(place: Installation) -> N
     assert not place.answers("/readyz?require=worker")
 
 
-def test_a_worker_that_finds_no_database_waits_for_it(place: Installation) -> None:
+def test_a_worker_that_finds_no_database_waits_for_it(place: Installation, tmp_path: Path) -> None:
     """To plant: `require_ready` without an exception for a database that is away."""
-    place.environ["RECOVERY_WORKER_DATABASE_URL"] = AWAY
-    worker = place.start("worker")
-    time.sleep(5)
+    place.environ |= {"RECOVERY_WORKER_DATABASE_URL": AWAY, "RECOVERY_LOG_LEVEL": "INFO"}
+    log = tmp_path / "worker.log"
+    worker = place.start("worker", log=log)
+    assert within(30, lambda: "worker_started" in log.read_text())
+    assert "database_gone" in log.read_text()
     assert worker.poll() is None
     worker.send_signal(signal.SIGINT)
     assert worker.wait(30) == 0
