@@ -206,7 +206,8 @@ class LifeWithReminders(RuleBasedStateMachine):
             item = self.diary.items.get(lineage)
             if item and item.kind == "check_in" and key == f"{today:%Y%m%d}.day":
                 assert state in {"done", "skipped", "cancelled"}
-                self.diary.answers.setdefault((lineage, key), "done")
+                if state != "cancelled":  # by a hold, which a report does not undo
+                    self.diary.answers.setdefault((lineage, key), "done")
 
     @event(days=st.integers(0, 2))
     def pauses(self, days: int) -> None:
