@@ -52,7 +52,7 @@ def test_workers_that_race_while_one_is_killed_each_second(
     (`make nightly` has 20,000 phones, the suite enough for several kills.)
     """
     crowd = crowd_of(ROWS)
-    ward.provider.behave(delay=0.1 if ROWS < AMPLE else 0)  # so that a kill finds work
+    ward.provider.behave(delay=0.4 if ROWS < AMPLE else 0)  # so that a kill finds work
     kills, workers = 0, [_small(ward) for _ in range(6)]
     eventually(partial(_rang, ward, 1), "the first phone rings")
     while not is_settled(ward):
