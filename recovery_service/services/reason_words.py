@@ -1,11 +1,11 @@
 """Reasons for attention in words, in the reader's language."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import Any
 
 from recovery_service.domain.attention import Reason
 from recovery_service.domain.content import Content
+from recovery_service.domain.dates_in_words import short_date
 from recovery_service.domain.languages import in_language
 
 Facts = Mapping[str, Any]
@@ -41,12 +41,6 @@ def item_in_words(content: Content, item: str, language: str) -> str:
         return texts[f"item.{item}"]
     known = content.check_ins.items.get(item)
     return in_language(known.label, language) if known else item
-
-
-def short_date(content: Content, day: date, language: str) -> str:
-    """Return a date as people write it, such as 4 Mar 2026."""
-    months = content.text("date.months", language).split()
-    return f"{day.day} {months[day.month - 1]} {day.year}"
 
 
 def _unchanged(_: Facts) -> str:
