@@ -14,98 +14,24 @@ import orjson
 
 from recovery_service.domain.alert_policy import AlertPolicy
 from recovery_service.domain.alerts import AlertState, LastAlert, Raising, Step, raising, strictest
-from recovery_service.domain.escalation import Colleague, recipients
+from recovery_service.domain.escalation import recipients
 from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.judgement import Judged
 from recovery_service.domain.languages import Texts
 from recovery_service.domain.opening_times import OpeningTimes
 from recovery_service.domain.red_flags import Fact
+from recovery_service.reminders.colleagues import (
+    ABSENT,
+    COLLEAGUES,
+    colleagues_by_patient,
+    covers_by_patient,
+)
+from recovery_service.services.alert_statements import CORRECTED, LAST, WRITE
 
 Ask = Callable[..., list[list[Any]]]
 
 #: The name under which facts tell of the note.
 NOTE = "note"
-
-# The row itself is locked by its key, so that a colleague who resolves it meanwhile is seen.
-_LAST = """
-SELECT a.id, a.rule_id, a.tier, a.state, a.respond_by, a.resolved_at
-  FROM alert a
- WHERE a.clinic_id = %(clinic_id)s AND a.id = ANY (ARRAY(
-       SELECT DISTINCT ON (b.rule_id) b.id
-         FROM alert b
-        WHERE b.clinic_id = %(clinic_id)s AND b.episode_id = %(episode_id)s
-          AND b.rule_id = ANY (%(rules)s)
-        ORDER BY b.rule_id, b.state = 'resolved', b.raised_at DESC))
-   FOR UPDATE
-"""
-
-COLLEAGUES = """
-SELECT m.id, m.roles, t.lead, m.alert_mail
-  FROM staff_member m
-  LEFT JOIN (SELECT staff_id, bool_or(lead) AS lead
-               FROM care_team_member
-              WHERE clinic_id = %(clinic_id)s AND patient_id = %(patient_id)s
-                AND from_date <= %(today)s AND (to_date IS NULL OR to_date >= %(today)s)
-              GROUP BY staff_id) t ON t.staff_id = m.id
- WHERE m.clinic_id = %(clinic_id)s AND m.disabled_at IS NULL
- ORDER BY m.id
-"""
-
-ABSENT = """
-SELECT DISTINCT ON (staff_id) staff_id, cover_id
-  FROM staff_absence
- WHERE clinic_id = %(clinic_id)s AND from_date <= %(today)s AND to_date >= %(today)s
- ORDER BY staff_id, cover_id IS NULL, from_date DESC
-"""
-
-_WRITE = """
-WITH raised AS (
-    INSERT INTO alert (clinic_id, id, patient_id, episode_id, rule_id, rule_version, tier, state,
-                       raised_at, found_at, respond_by, escalation, version, created_at,
-                       updated_at)
-    SELECT %(clinic_id)s, r.id, %(patient_id)s, %(episode_id)s, r.rule_id, r.rule_version, r.tier,
-           'open', %(now)s, %(now)s, r.respond_by, 0, 1, %(now)s, %(now)s
-      FROM jsonb_to_recordset(%(raised)s::jsonb)
-           AS r (id uuid, rule_id text, rule_version int, tier text, respond_by timestamptz)
-), changed AS (
-    UPDATE alert a
-       SET tier = c.tier, rule_version = c.rule_version, state = c.state, found_at = %(now)s,
-           respond_by = c.respond_by, version = a.version + 1, updated_at = %(now)s,
-           escalation = CASE WHEN c.anew THEN 0 ELSE a.escalation END
-      FROM jsonb_to_recordset(%(changed)s::jsonb)
-           AS c (id uuid, rule_version int, tier text, state text, respond_by timestamptz,
-                 anew boolean)
-     WHERE a.clinic_id = %(clinic_id)s AND a.id = c.id
-), noted AS (
-    INSERT INTO alert_event (clinic_id, id, alert_id, at, kind, tier, check_in_id, about, facts)
-    SELECT %(clinic_id)s, e.id, e.alert_id, %(now)s, e.kind, e.tier, %(check_in_id)s, e.about,
-           e.facts
-      FROM jsonb_to_recordset(%(events)s::jsonb)
-           AS e (id uuid, alert_id uuid, kind text, tier text, about date, facts jsonb)
-), told AS (
-    INSERT INTO advice (clinic_id, id, episode_id, check_in_id, alert_id, rule_id, rule_version,
-                        tier, about, facts, title, text, given_at)
-    SELECT %(clinic_id)s, t.id, %(episode_id)s, %(check_in_id)s, t.alert_id, t.rule_id,
-           t.rule_version, t.tier, t.about, t.facts, t.title, t.text, %(now)s
-      FROM jsonb_to_recordset(%(advice)s::jsonb)
-           AS t (id uuid, alert_id uuid, rule_id text, rule_version int, tier text, about date,
-                 facts jsonb, title jsonb, text jsonb)
-)
-INSERT INTO staff_notice (clinic_id, id, alert_id, staff_id, cause, state, wake_at, attempts,
-                          created_at)
-SELECT %(clinic_id)s, n.id, n.alert_id, n.staff_id, n.cause, 'ready', %(now)s, 0, %(now)s
-  FROM jsonb_to_recordset(%(notices)s::jsonb)
-       AS n (id uuid, alert_id uuid, staff_id uuid, cause text)
-"""
-
-_CORRECTED = """
-INSERT INTO alert_event (clinic_id, id, alert_id, at, kind, tier, check_in_id)
-SELECT %(clinic_id)s, gen_random_uuid(), a.id, %(now)s, 'corrected', a.tier, %(check_in_id)s
-  FROM advice d
-  JOIN alert a ON a.clinic_id = d.clinic_id AND a.id = d.alert_id
- WHERE d.clinic_id = %(clinic_id)s AND d.check_in_id = %(supersedes)s
-   AND d.episode_id = %(episode_id)s AND a.state <> 'resolved'
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,17 +92,17 @@ def raise_alerts(
     `silences` are the rules' `silence_days`. What only was told before attaches without an
     event. Every finding has its advice, whatever became of its alert.
     """
-    corrected = [(_CORRECTED, _values(reported, now))] if reported.supersedes else []
+    corrected = [(CORRECTED, _values(reported, now))] if reported.supersedes else []
     if not judged:
         if corrected:
             ask(*corrected)
         return []
     rules = [one.finding.rule_id for one in judged]
-    *_, rows = ask(*corrected, (_LAST, {**_values(reported, now), "rules": rules}))
+    *_, rows = ask(*corrected, (LAST, {**_values(reported, now), "rules": rules}))
     last = {row[1]: LastAlert._make(row) for row in rows}
     raised = [_raised(one, last, reported, policy, silences, now=now) for one in judged]
     notices = _notices(ask, reported, raised, now=now)
-    ask((_WRITE, _values(reported, now) | _written(raised) | {"notices": _json(notices)}))
+    ask((WRITE, _values(reported, now) | _written(raised) | {"notices": _json(notices)}))
     return [_advised(one) for one in raised]
 
 
@@ -305,12 +231,16 @@ def _notices(
     asking = [one for one in raised if one.raising.asks]
     if not asking:
         return []
-    values = _values(reported, now)
+    values = {
+        "clinics": [reported.clinic_id],
+        "patients": [reported.patient_id],
+        "days": [reported.today],
+    }
     people, absent = ask((COLLEAGUES, values), (ABSENT, values))
     first = asking[0]
     to = recipients(
-        colleagues_of(people),
-        dict(map(tuple, absent)),
+        colleagues_by_patient(people).get(reported.patient_id, []),
+        covers_by_patient(absent).get(reported.patient_id, {}),
         escalation=0,
         tier=first.tier,
     )
@@ -318,14 +248,6 @@ def _notices(
     return [
         {"id": new_id(now=now), "alert_id": first.alert_id, "staff_id": each, "cause": cause}
         for each in to
-    ]
-
-
-def colleagues_of(rows: Sequence[Any]) -> list[Colleague]:
-    """Read the rows of `COLLEAGUES`."""
-    return [
-        Colleague(id=each, roles=frozenset(roles), lead=lead, mail=mail)
-        for each, roles, lead, mail in rows
     ]
 
 
