@@ -9,7 +9,7 @@ from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date
 from recovery_service.services.alert_reads import Bundle, Story
 from recovery_service.services.alerting import NOTE
-from recovery_service.services.reason_words import answer_in_words, item_in_words
+from recovery_service.services.reason_words import answer_in_words, item_in_words, rule_in_words
 
 _SAME = (
     "id", "rule_version", "tier", "state", "raised_at", "found_at", "about", "respond_by",
@@ -48,7 +48,7 @@ def alert_as_json(
     due, unseen = alert["respond_by"], alert["state"] == "open"
     return {name: alert[name] for name in _SAME} | {
         "rule": alert["rule_id"],
-        "title": _title(content, alert["rule_id"], language),
+        "title": rule_in_words(content, alert["rule_id"], language),
         "overdue": unseen and bool(alert["escalation"] or (due and due <= now)),
         "facts": facts_in_words(content, alert["facts"], language),
     }
@@ -115,9 +115,3 @@ def _fact_in_words(content: Content, fact: Mapping[str, Any], language: str) -> 
     name = item.removeprefix("highest of ").split(", ")[0]
     told = answer_in_words(content, name, fact["value"], language)
     return f"{item_in_words(content, name, language)}: {told}"
-
-
-def _title(content: Content, rule_id: str, language: str) -> str:
-    """Return the rule's title; one that today's content no longer has keeps its id."""
-    titles = {rule.id: rule.title for rule in content.red_flags.rules}
-    return in_language(titles[rule_id], language) if rule_id in titles else rule_id

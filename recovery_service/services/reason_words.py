@@ -43,11 +43,18 @@ def item_in_words(content: Content, item: str, language: str) -> str:
     return in_language(known.label, language) if known else item
 
 
+def rule_in_words(content: Content, rule_id: str, language: str) -> str:
+    """Return a rule's title; one that today's content no longer has keeps its id."""
+    titles = {rule.id: rule.title for rule in content.red_flags.rules}
+    return in_language(titles[rule_id], language) if rule_id in titles else rule_id
+
+
 def _unchanged(_: Facts) -> str:
     return ""
 
 
 _VARIANTS: Mapping[str, Callable[[Facts], str]] = {
+    "alert": lambda facts: f".{facts['state']}",
     "awaiting_clinician": lambda facts: ".draft" if facts["draft"] else ".none",
     "nudge_unanswered": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "follow_up_overdue": lambda facts: ".several" if facts["more"] else ".one",
@@ -76,7 +83,12 @@ def _day(content: Content, _: Reason, value: Any, language: str) -> str:
     return short_date(content, value, language)
 
 
+def _rule(content: Content, _: Reason, value: Any, language: str) -> str:
+    return rule_in_words(content, value, language)
+
+
 _WORDS: Mapping[str, Callable[[Content, Reason, Any, str], str]] = {
+    "rule": _rule,
     "item": _item,
     "answer": _answer,
     "title": _title,

@@ -138,7 +138,7 @@ class Route(NamedTuple):
         if self.method in {"GET", "DELETE"}:
             return None
         words = json.dumps(BODIES.get(self.name, {}))
-        body = json.loads(re.sub(r"<(\w+)>", lambda found: ids[found[1]], words))
+        body: dict[str, Any] = json.loads(re.sub(r"<(\w+)>", lambda found: ids[found[1]], words))
         if self.name == "POST /plan-templates":
             body = {"content": template("a_new_one")}
         return body | ({"id": str(uuid4())} if self.name.endswith(CREATES) else {})
