@@ -191,10 +191,10 @@ class Return:
     def facts(self, series: Sequence[Entry], gap: Gap) -> tuple[Fact, ...]:
         """Return the entries of the return, each with the best week, else nothing."""
         run = _run(series, self.entries, gap)
+        if not all(self.comparison.holds(answer) for _, answer in run):
+            return ()
         best = min(self._weeks(series[: len(series) - len(run)]), default=None)
         if best is None or best > self.best_week_at_most:
-            return ()
-        if not all(self.comparison.holds(answer) for _, answer in run):
             return ()
         compared = {
             **self.comparison.as_json(),

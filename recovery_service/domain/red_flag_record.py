@@ -87,6 +87,7 @@ class Record:
     catalogue: Catalogue
     day: date
     told: Sequence[Told]
+    of_the_day: Sequence[Told]
     _courses: dict[tuple[str, ...], tuple[Entry, ...]] = field(default_factory=dict, init=False)
 
     @classmethod
@@ -109,15 +110,16 @@ class Record:
             for report in own
             if report.local_date <= day
         )
-        return cls(catalogue=catalogue, day=day, told=told)
+        today = tuple(one for one in told if one.local_date == day)
+        return cls(catalogue=catalogue, day=day, told=told, of_the_day=today)
 
     def of_one_check_in(self, conditions: Sequence[OfOneCheckIn]) -> tuple[Fact, ...]:
         """Return the facts of each check-in of the day that meets all conditions."""
         found: list[Fact] = []
-        for told in self.told:
-            if told.local_date == self.day:
-                parts = [one.facts(told.answers, told.note, self.day) for one in conditions]
-                found += [fact for part in parts for fact in part] if all(parts) else []
+        for told in self.of_the_day:
+            parts = [one.facts(told.answers, told.note, self.day) for one in conditions]
+            if all(parts):
+                found += [fact for part in parts for fact in part]
         return tuple(found)
 
     def series(self, items: Sequence[str]) -> tuple[Entry, ...]:
