@@ -8,6 +8,7 @@ from typing import Any, Self
 from recovery_service.domain.check_in_items import Catalogue, parse_catalogue
 from recovery_service.domain.content_fields import ContentError
 from recovery_service.domain.crisis_words import CrisisWords, parse_crisis_words
+from recovery_service.domain.instruments import Instruments, parse_instruments
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
 from recovery_service.domain.plan_templates import PlanTemplate, parse_template
 from recovery_service.domain.procedures import PROCEDURES
@@ -28,6 +29,7 @@ class Content:
     check_ins: Catalogue
     red_flags: RedFlagRules
     crisis_words: CrisisWords
+    instruments: Instruments
     texts: Mapping[str, Mapping[str, str]]
     sources: Mapping[str, str]
 
@@ -42,6 +44,9 @@ class Content:
             templates=_templates(raw["plan_templates"], sources),
             check_ins=check_ins,
             crisis_words=crisis_words,
+            instruments=parse_instruments(
+                raw["instruments"], sources=sources, asked=check_ins.items
+            ),
             red_flags=parse_rules(
                 raw["red_flags"], catalogue=check_ins, crisis_words=crisis_words, sources=sources
             ),

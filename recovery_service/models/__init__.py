@@ -20,6 +20,7 @@ from recovery_service.models.plans import (
     PlanTemplateVersion,
     RecoveryPlan,
 )
+from recovery_service.models.questionnaires import Questionnaire, QuestionnaireResponse
 from recovery_service.models.schedules import Schedule, ScheduleRule
 from recovery_service.models.sites import Site, SiteHoliday
 from recovery_service.models.staff import CareTeamMember, StaffMember
@@ -51,6 +52,8 @@ __all__ = [
     "PlanRevision",
     "PlanTemplate",
     "PlanTemplateVersion",
+    "Questionnaire",
+    "QuestionnaireResponse",
     "RecoveryPlan",
     "RefreshToken",
     "ReminderDay",
