@@ -81,17 +81,25 @@ def only(raw: Mapping[str, Any], known: Container[str], pointer: str, faults: Fa
             faults.add(f"{pointer}/{escaped(name)}", "No element of a FHIR R4 Questionnaire.")
 
 
-def modifiers(value: Any, pointer: str = "") -> Iterator[str]:
-    """Yield where modifier extensions stand: they may turn the meaning of what is beside them."""
+def note_extensions(value: Any, faults: Faults, pointer: str = "") -> None:
+    """Note modifier extensions, which may turn the meaning of what is beside them, and odd ones."""
     if isinstance(value, Mapping):
         for name, below in value.items():
             place = f"{pointer}/{escaped(name)}"
             if name == "modifierExtension":
-                yield place
-            yield from modifiers(below, place)
+                faults.add(place, "Modifier extensions are not understood.")
+            elif name == "extension" and not _well_formed(below):
+                faults.add(place, "Must be a list of extensions, each with its url.")
+            note_extensions(below, faults, place)
     elif isinstance(value, list):
         for number, below in enumerate(value):
-            yield from modifiers(below, f"{pointer}/{number}")
+            note_extensions(below, faults, f"{pointer}/{number}")
+
+
+def _well_formed(listed: Any) -> bool:
+    return isinstance(listed, list) and all(
+        isinstance(one, Mapping) and isinstance(one.get("url"), str) for one in listed
+    )
 
 
 def escaped(name: str) -> str:
@@ -100,11 +108,8 @@ def escaped(name: str) -> str:
 
 
 def extensions(element: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield the extensions of an element with their places."""
-    listed = element.get("extension") if isinstance(element, Mapping) else None
-    for place, one in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(one, Mapping):
-            yield place, one
+    """Yield the extensions of an element, which are well-formed, with their places."""
+    yield from enumerate(element.get("extension", ()) if isinstance(element, Mapping) else ())
 
 
 def texts(

@@ -18,7 +18,7 @@ from recovery_service.domain.fhir_elements import (
     RESOURCE,
     Faults,
     extensions,
-    modifiers,
+    note_extensions,
     only,
     primary,
     texts,
@@ -113,8 +113,7 @@ def _envelope(raw: Mapping[str, Any], faults: Faults) -> str:
     if raw.get("resourceType") != "Questionnaire":
         faults.add("/resourceType", "Must be Questionnaire, a resource of FHIR R4.")
     only(raw, RESOURCE, "", faults)
-    for pointer in modifiers(raw):
-        faults.add(pointer, "Modifier extensions are not understood.")
+    note_extensions(raw, faults)
     if raw.get("status") not in ("draft", "active", "unknown"):
         faults.add("/status", "Must be draft, active or unknown.")
     subjects = raw.get("subjectType", ["Patient"])

@@ -64,9 +64,12 @@ def record_response(
     instrument = content.instruments.get(new.instrument)
     if instrument is None or instrument.origin == CHECK_IN:
         raise InvalidField("/instrument", _no_answers(instrument))
-    values = _said(session, actor, instrument, new, now=now)
-    suspect = actor.kind == "patient" and clock_is_suspect(new.authored_at, received_at=now)
+    mine = actor.kind == "patient"
+    suspect = mine and clock_is_suspect(new.authored_at, received_at=now)
     day = local_date(home_zone, now if suspect else new.authored_at)
+    if not mine and day > local_date(home_zone, now):
+        raise InvalidField("/authored_at", "Lies ahead.")
+    values = _said(session, actor, instrument, new)
     point, issues = _placed(session, content, episode, instrument, new, day)
     if suspect:
         issues.append({"code": CLOCK_SUSPECT})
@@ -80,8 +83,8 @@ def record_response(
         "authored_at": new.authored_at,
         "received_at": now,
         "issues": [*values["issues"], *issues],
-        "source": "app" if actor.kind == "patient" else "staff",
-        "entered_by": None if actor.kind == "patient" else actor.id,
+        "source": "app" if mine else "staff",
+        "entered_by": None if mine else actor.id,
     }
     return _stored(session, values, new)
 
@@ -97,12 +100,8 @@ def _said(
     actor: Actor,
     instrument: Instrument,
     new: NewQuestionnaireResponse,
-    *,
-    now: datetime,
 ) -> dict[str, Any]:
     """Return answers and score as they are kept."""
-    if actor.kind != "patient" and new.authored_at > now:
-        raise InvalidField("/authored_at", "Lies ahead.")
     if new.answers is None:
         return _from_paper(instrument, new) | {"issues": []}
     form = form_answered(session, actor.clinic_id, instrument, new.questionnaire)

@@ -1,8 +1,8 @@
 """Questionnaires of an episode for staff: entered, read, compared, and as FHIR.
 
 Planted, each seen red: a score from paper outside of its scale; a response of another episode
-shown; the baseline of the episode ignored; today's answers left out of the week; the change of
-a time point taken from an older answer.
+shown; the baseline of the episode ignored; the last day left out of the week; the change of a
+time point taken from an older answer; what is not complete exported as completed.
 """
 
 from datetime import timedelta
@@ -101,7 +101,7 @@ def test_staff_enter_what_they_are_told(staff: Caller, patient: PatientAtHome) -
         ({"instrument": "x" * 65, "score": 5}, "/instrument"),
         ({"score": None}, "/answers"),
         ({"answers": {}, "score": 3}, "/answers"),
-        ({"authored_at": "2026-04-10T10:00:00Z"}, "/authored_at"),
+        ({"authored_at": "2026-04-11T08:00:00Z"}, "/authored_at"),
         ({"entered_by": str(uuid4())}, "/entered_by"),
     ],
 )

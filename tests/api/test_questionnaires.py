@@ -1,7 +1,7 @@
 """Importing licensed questionnaires: refused with the path, stored once, one active a language.
 
-Planted, each seen red: pointers without `/content`; two active versions; an import without a
-trace in the audit; instruments without sums taken.
+Planted, each seen red: pointers without `/content`; the version that was active left so; an
+import without a trace in the audit; instruments that are not scored by sums taken.
 """
 
 from typing import Any

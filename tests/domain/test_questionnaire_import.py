@@ -6,11 +6,13 @@ a score beside those that have one; conditions on questions that do not exist; c
 extensions passed over; the second name of the ordinal not known; a translation dropped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from config.content import read_content
 from recovery_service.domain.content import Content
@@ -94,6 +96,10 @@ REFUSALS: list[tuple[str, Callable[[Raw], object], str, str]] = [
      "/modifierExtension", "not understood"),
     ("a modifier deep inside", lambda r: question(r)["answerOption"][2]["valueCoding"].update(
         modifierExtension=[]), f"{Q0}/answerOption/2/valueCoding/modifierExtension", "Modifier"),
+    ("an extension without address", lambda r: question(r).update(extension=[{"valueCode": "x"}]),
+     f"{Q0}/extension", "each with its url"),
+    ("extensions that are no list", lambda r: question(r).update(extension={"url": "u"}),
+     f"{Q0}/extension", "Must be a list of extensions"),
     ("an answer without a score", lambda r: question(r)["answerOption"][3].pop("extension"),
      f"{Q0}/answerOption/3", "Has no score, and other answers"),
     ("two scores", lambda r: question(r)["answerOption"][3]["valueCoding"].update(
@@ -252,6 +258,44 @@ def test_who_answers_does_not_see_what_an_answer_counts() -> None:
     assert form is not None
     (group,) = form.as_json("en")
     assert group["items"][0]["options"][5] == {"code": "c5", "label": "Level 5"}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3) | st.floats(-1, 1),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(
+        st.sampled_from(["url", "extension", "valueDecimal", "code", "item", "linkId"]), inner,
+        max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every place of a document: what holds it, and its name or number there."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
+
+
+def rich() -> Raw:
+    raw = like_the_odi(_title=translated("Uydurma"))
+    question(raw).update(enableWhen=[when("q2", **CODED)], enableBehavior="any",
+                         extension=[{"url": "urn:x"}], _text=translated("Soru"))  # fmt: skip
+    least = {"url": "http://hl7.org/fhir/StructureDefinition/minValue", "valueInteger": 0}
+    raw["item"].append({"linkId": "n", "type": "integer", "text": "-", "extension": [least]})
+    return deepcopy(raw)  # parts of it are shared, and the test changes one
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_whatever_stands_in_a_place_is_read_or_refused(data: st.DataObject) -> None:
+    raw = rich()
+    holder, key = data.draw(st.sampled_from(list(places(raw))), label="place")
+    holder[key] = data.draw(JSON, label="value")
+    found = read(raw)
+    assert (found.form is None) <= bool(found.faults)
+    if found.form is not None:
+        found.form.as_json("tr")
 
 
 def test_yes_and_no_count_where_the_instrument_counts() -> None:

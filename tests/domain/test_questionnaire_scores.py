@@ -1,7 +1,8 @@
 """Scores: within their scale, whatever the order; and what was not asked does not count.
 
-Planted: the denominator of all questions instead of the answered ones; answers to questions
-that are not asked counted; the least number of answers not looked at; sums of floats.
+Planted, each seen red: the denominator of all questions instead of the answered ones; answers
+to questions that are not asked counted; the least number of answers not looked at; conditions
+judged by answers to questions that are not asked.
 """
 
 import math
