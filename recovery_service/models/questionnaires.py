@@ -67,6 +67,7 @@ class QuestionnaireResponse(Base):
 
     ``answers`` maps link ids to boolean, number, code, text or null; without them the row is
     a score alone. ``score`` is in the instrument's scale; None: too little was answered.
+    ``supersedes`` names an earlier response that this one corrects.
     ``local_date`` is that of ``authored_at`` in the patient's zone.
     """
 
@@ -105,5 +106,6 @@ class QuestionnaireResponse(Base):
     score: Mapped[float | None] = health(Float(53))
     complete: Mapped[bool] = health()
     issues: Mapped[list[Any]] = operational(default=list)
+    supersedes: Mapped[OptionalReference]
     source: Mapped[str] = operational(String(16), default="app")
     entered_by: Mapped[OptionalReference]

@@ -20,6 +20,7 @@ from recovery_service.domain.questionnaire_scores import rounded
 from recovery_service.domain.questionnaire_times import BASELINE_DAY, TimePoint, time_points
 from recovery_service.domain.series import Told, values_of
 from recovery_service.models import CheckIn, Episode, QuestionnaireResponse
+from recovery_service.services.questionnaire_responses import standing
 from recovery_service.services.templates import default_for
 
 # The week around a time point, and the week up to the operation.
@@ -120,8 +121,12 @@ def _answered(
         response.episode_id == episode.id,
         response.score.is_not(None),
         response.instrument.in_(known),
+        standing(),
     )
-    newest = (response.local_date.desc(), response.authored_at.desc(), response.id.desc())
+    newest = (
+        response.local_date.desc(), response.authored_at.desc(), response.received_at.desc(),
+        response.id.desc(),
+    )  # fmt: skip
     by_point = scored.ext(distinct_on(response.instrument, response.time_point)).order_by(
         response.instrument, response.time_point, *newest
     )
@@ -167,11 +172,13 @@ def _weeks_of_check_ins(
     points: Mapping[str, tuple[TimePoint, ...]],
     today: date,
 ) -> dict[str, list[Reading]]:
-    """Return the median of the week around each time point that has begun."""
+    """Return the median of the week around each time point whose day has come."""
     asked = [one for one in instruments if one.origin == CHECK_IN]
-    weeks = {one.code: [_week(point) for point in points[one.code]] for one in asked}
+    weeks = {
+        one.code: [_week(point) for point in points[one.code] if point.target <= today]
+        for one in asked
+    }
     spans = {(first, last) for first, last, _ in chain.from_iterable(weeks.values())}
-    spans = {span for span in spans if span[0] <= today}
     counting = newest_by_date(_told(session, episode, spans)) if spans else {}
     found: dict[str, list[Reading]] = {}
     for one in asked:

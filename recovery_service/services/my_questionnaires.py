@@ -15,6 +15,7 @@ from recovery_service.domain.questionnaire_items import QuestionnaireForm
 from recovery_service.domain.questionnaire_times import TimePoint, due_on, next_after, time_points
 from recovery_service.models import Episode, QuestionnaireResponse
 from recovery_service.services.questionnaire_forms import Offered, offered
+from recovery_service.services.questionnaire_responses import standing
 from recovery_service.services.templates import default_for
 
 
@@ -77,6 +78,7 @@ def _answered(session: Session, episode: Episode) -> dict[str, list[str]]:
             QuestionnaireResponse.clinic_id == episode.clinic_id,
             QuestionnaireResponse.episode_id == episode.id,
             QuestionnaireResponse.time_point.is_not(None),
+            standing(),
         )
         .group_by(QuestionnaireResponse.instrument)
     )
@@ -99,6 +101,7 @@ def _first_answers(
             first.episode_id == episode.id,
             first.instrument.in_(codes),
             first.answers.is_not(None),
+            standing(),
         )
         .order_by(first.instrument, first.local_date, first.authored_at, first.id)
     )

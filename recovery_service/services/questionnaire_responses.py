@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, exists, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from recovery_service.domain.access import Actor
 from recovery_service.domain.check_ins import CLOCK_SUSPECT, UNKNOWN_FORM_VERSION, clock_is_suspect
@@ -33,7 +33,7 @@ class NewQuestionnaireResponse:
     """What came in: answers by link id, or a score that staff took from paper.
 
     `questionnaire` is the licensed version that was answered, `form_version` what names the
-    content of a shipped form.
+    content of a shipped form, `supersedes` an earlier response that this one corrects.
     """
 
     id: UUID
@@ -44,6 +44,7 @@ class NewQuestionnaireResponse:
     time_point: str | None = None
     answers: Mapping[str, Any] | None = None
     score: float | None = None
+    supersedes: UUID | None = None
 
 
 def record_response(
@@ -83,6 +84,7 @@ def record_response(
         "authored_at": new.authored_at,
         "received_at": now,
         "issues": [*values["issues"], *issues],
+        "supersedes": new.supersedes,
         "source": "app" if mine else "staff",
         "entered_by": None if mine else actor.id,
     }
@@ -197,13 +199,32 @@ def _says_the_same(
     row: QuestionnaireResponse, values: Mapping[str, Any], new: NewQuestionnaireResponse
 ) -> bool:
     """Compare what was sent; what we made of it may have changed with the content since."""
-    said = ["instrument", "questionnaire_id", "form_version", "answers", "source"]
+    said = ["instrument", "questionnaire_id", "form_version", "answers", "supersedes", "source"]
     if new.answers is None:
         said.append("score")
     if new.time_point is not None:
         said.append("time_point")
     same = all(getattr(row, name) == values[name] for name in said)
     return same and row.authored_at == new.authored_at.astimezone(UTC)
+
+
+def standing() -> ColumnElement[bool]:
+    """Return the condition that nobody has corrected a response.
+
+    A correction is of the same episode and instrument, and not older than what it corrects;
+    two cannot cancel each other.
+    """
+    row, other = QuestionnaireResponse, aliased(QuestionnaireResponse)
+    return ~exists().where(
+        other.clinic_id == row.clinic_id,
+        other.episode_id == row.episode_id,
+        other.instrument == row.instrument,
+        other.supersedes == row.id,
+        or_(
+            other.received_at > row.received_at,
+            (other.received_at == row.received_at) & row.supersedes.is_distinct_from(other.id),
+        ),
+    )
 
 
 def responses_of(

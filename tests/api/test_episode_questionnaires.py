@@ -2,7 +2,8 @@
 
 Planted, each seen red: a score from paper outside of its scale; a response of another episode
 shown; the baseline of the episode ignored; the last day left out of the week; the change of a
-time point taken from an older answer; what is not complete exported as completed.
+time point taken from an older answer; what is not complete exported as completed; corrected
+responses counted; two that correct each other both gone; ties decided by chance.
 """
 
 from datetime import timedelta
@@ -177,6 +178,38 @@ def test_a_change_is_told_against_the_score_from_before(
     assert "18" in text
 
 
+def test_what_was_corrected_counts_no_more(staff: Caller, patient: PatientAtHome) -> None:
+    enter(staff, patient, "2026-02-25", 44)
+    wrong = enter(staff, patient, "2026-04-09", 4)
+    right = body(score=40, authored_at="2026-04-01T08:00:00Z", supersedes=wrong["id"])
+    assert staff("POST", of(patient), json=right).json["supersedes"] == wrong["id"]
+    told = [each["score"] for each in courses(staff, patient)["odi"]["readings"]]
+    assert told == [40]
+
+
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(minutes=1)])
+def test_two_that_correct_each_other_do_not_both_vanish(
+    staff: Caller, patient: PatientAtHome, clock: ManualClock, later: timedelta
+) -> None:
+    ids = [str(uuid4()), str(uuid4())]
+    for its_id, other in ((ids[0], ids[1]), (ids[1], ids[0])):
+        sent = body(id=its_id, supersedes=other)
+        assert staff("POST", of(patient), json=sent).status_code == 201
+        clock.set(clock() + later)
+    told = [each["score"] for each in courses(staff, patient)["odi"]["readings"]]
+    assert told == [40]
+
+
+def test_a_score_that_is_entered_again_for_the_same_moment_is_the_one_that_counts(
+    staff: Caller, patient: PatientAtHome, clock: ManualClock
+) -> None:
+    for score in (60, 20, 50, 30):
+        enter(staff, patient, "2026-04-09", score)
+        clock.set(clock() + timedelta(minutes=1))
+        told = [each["score"] for each in courses(staff, patient)["odi"]["readings"]]
+        assert told == [score]
+
+
 def test_the_reason_is_a_sentence_in_the_language_of_the_reader(
     staff: Caller, patient: PatientAtHome
 ) -> None:
@@ -218,9 +251,11 @@ def test_activities_that_are_not_the_same_are_not_compared(
     assert (change["state"], change["reason"]) == ("no_baseline", "not_comparable")
 
 
-def report(staff: Caller, patient: PatientAtHome, on: str, answers: dict[str, Any]) -> None:
+def report(
+    staff: Caller, patient: PatientAtHome, on: str, answers: dict[str, Any], at: str = "08:00"
+) -> None:
     sent = {
-        "id": str(uuid4()), "date": on, "recorded_at": f"{on}T08:00:00Z",
+        "id": str(uuid4()), "date": on, "recorded_at": f"{on}T{at}:00Z",
         "time_zone": "Europe/Istanbul", "answers": answers,
         "form_version": parts().content.check_ins.form_version,
     }  # fmt: skip
@@ -228,7 +263,7 @@ def report(staff: Caller, patient: PatientAtHome, on: str, answers: dict[str, An
 
 
 def test_pain_is_the_median_of_the_week_around_the_time_point(
-    staff: Caller, clinic: ClinicWithStaff, patient: PatientAtHome
+    staff: Caller, clinic: ClinicWithStaff, patient: PatientAtHome, clock: ManualClock
 ) -> None:
     with transaction(clinic.id) as session:
         session.execute(update(Episode).values(baseline={"nrs_back": 7, "nrs_leg": 8}))
@@ -246,7 +281,10 @@ def test_pain_is_the_median_of_the_week_around_the_time_point(
         ("prom_day_14", 5, "no_detectable_change"),
         ("prom_day_42", 3.5, "no_detectable_change"),
     ]
-    report(staff, patient, "2026-04-10", {"nrs_back": 1})
+    clock.set(DAY_42 - DAY)
+    assert len(courses(staff, patient)["nrs_back"]["readings"]) == 1
+    clock.set(DAY_42)
+    report(staff, patient, "2026-04-10", {"nrs_back": 1}, at="08:30")
     report(staff, patient, "2026-04-09", {"nrs_back": 1})
     latest = courses(staff, patient)["nrs_back"]["readings"][-1]
     assert (latest["score"], latest["change"]["state"]) == (1, "improved")

@@ -100,6 +100,18 @@ def test_what_is_due_says_until_when(call: Caller, clock: ManualClock) -> None:
     assert forms(call)["psfs"]["due"] is None
 
 
+def test_a_correction_that_is_of_another_time_leaves_the_time_point_due_again(
+    call: Caller, clock: ManualClock
+) -> None:
+    clock.set(DAY_42)
+    sent = body()
+    call("POST", PATH, json=sent)
+    assert forms(call)["psfs"]["due"] is None
+    earlier = body(authored_at="2026-03-14T08:00:00Z", supersedes=sent["id"])
+    assert call("POST", PATH, json=earlier).status_code == 201
+    assert forms(call)["psfs"]["due"]["code"] == "prom_day_42"
+
+
 def test_the_form_speaks_the_language_of_the_patient(call: Caller, staff: Caller) -> None:
     content = like_the_odi(_title=translated("Uydurma form"))
     content["item"][0]["item"][0]["_text"] = translated("Soru 1")
@@ -165,6 +177,7 @@ def test_the_same_again_changes_nothing(call: Caller, patient: PatientAtHome) ->
         {"authored_at": "2026-04-10T08:00:01Z"},
         {"form_version": "older"},
         {"time_point": "prom_day_90"},
+        {"supersedes": str(uuid4())},
     ],
 )
 def test_the_same_id_with_other_content_shows_what_stands(

@@ -64,6 +64,11 @@ class QuestionnaireResponseRequest(RequestSchema):
         allow_none=True,
         metadata={"description": "The one it was answered for; otherwise its day's"},
     )
+    supersedes = fields.UUID(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "The earlier response that this one corrects"},
+    )
     answers: Any = _answers(required=True)
 
     @post_load
@@ -111,6 +116,7 @@ class QuestionnaireResponseSchema(ResponseSchema):
     )
     complete = fields.Boolean(required=True)
     issues = fields.List(fields.Nested(ResponseIssueSchema), required=True)
+    supersedes = fields.UUID(required=True, allow_none=True)
     source = fields.String(required=True, metadata={"enum": ["app", "staff"]})
     entered_by = fields.UUID(required=True, allow_none=True)
 

@@ -82,6 +82,7 @@ def add_responses() -> None:
         sa.Column("score", sa.Float(53), nullable=True),
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("issues", JSONB(), nullable=False),
+        sa.Column("supersedes", sa.Uuid(), nullable=True),
         sa.Column("source", sa.String(16), nullable=False),
         sa.Column("entered_by", sa.Uuid(), nullable=True),
         sa.CheckConstraint("source IN ('app', 'staff')", name="source"),
