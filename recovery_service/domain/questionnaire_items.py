@@ -71,11 +71,8 @@ class FormItem:
         return next((one for one in self.options if one.code == code), None)
 
     def most(self) -> float:
-        """Return the highest that it can count."""
-        ordinals = [one.ordinal for one in self.options if one.ordinal is not None]
-        if ordinals:
-            return max(ordinals)
-        return 1 if self.type == "boolean" else self.maximum or 0
+        """Return the highest that one of its options counts, 0 without any."""
+        return max((one.ordinal for one in self.options if one.ordinal is not None), default=0)
 
     def as_json(self, language: str) -> dict[str, Any]:
         """Return the item in a language; what counts how much is no business of who answers."""

@@ -44,11 +44,6 @@ class InstrumentCourse:
     baseline: Reading | None
     readings: tuple[Judged, ...]
 
-    @property
-    def latest(self) -> Judged | None:
-        """Return the last reading after the operation."""
-        return self.readings[-1] if self.readings else None
-
 
 def instrument_courses(
     session: Session, content: Content, episode: Episode, *, today: date

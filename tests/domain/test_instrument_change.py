@@ -5,6 +5,7 @@ scale ignored; readings after the operation taken for a baseline; day 13 judged;
 activities compared.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -97,6 +98,15 @@ def test_every_instrument_needs_at_least_what_its_sources_give() -> None:
         needed = needed_points(one, 40)
         assert needed >= one.judged_by.in_points(40) > 0
         assert one.detectable is None or needed >= one.detectable.in_points(40)
+
+
+def test_a_threshold_in_percent_is_of_the_own_baseline() -> None:
+    rmdq = BY_CODE["rmdq"]
+    percent = next(one for one in rmdq.important if one.percent == 30)
+    judged = replace(rmdq, judged_by=percent)
+    assert [needed_points(judged, baseline) for baseline in (10, 20)] == [3, 6]
+    assert change_since(judged, on(-1, 20), on(42, 14), surgery=SURGERY).state == "improved"
+    assert change_since(judged, on(-1, 20), on(42, 15), surgery=SURGERY).state != "improved"
 
 
 def test_every_reason_is_a_sentence_in_both_languages() -> None:

@@ -57,6 +57,13 @@ def nested(levels: int) -> Raw:
     return item
 
 
+def number(*, least: Any, greatest: Any = 9) -> Raw:
+    base = "http://hl7.org/fhir/StructureDefinition/"
+    ends = [{"url": f"{base}minValue", "valueInteger": least},
+            {"url": f"{base}maxValue", "valueInteger": greatest}]  # fmt: skip
+    return {"linkId": "n", "type": "integer", "text": "How many", "extension": ends}
+
+
 def without_scores(raw: Raw) -> None:
     for item in raw["item"][0]["item"]:
         for one in item["answerOption"]:
@@ -153,6 +160,14 @@ REFUSALS: list[tuple[str, Callable[[Raw], object], str, str]] = [
     ("a hidden question", lambda r: question(r).update(extension=[
         {"url": "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden",
          "valueBoolean": True}]), f"{Q0}/extension/0", "Hidden"),
+    ("a least that is text", lambda r: r["item"].append(number(least="1")),
+     "/item/1/extension/0", "Must be a number."),
+    ("a greatest below the least", lambda r: r["item"].append(number(least=3, greatest=2)),
+     "/item/1/extension", "below the least"),
+    ("twenty-one conditions", lambda r: question(r).update(enableWhen=[when("q2", **CODED)] * 21),
+     f"{Q0}/enableWhen", "at most 20"),
+    ("a condition that is text", lambda r: question(r).update(enableWhen=["q2"]),
+     f"{Q0}/enableWhen/0", "Must be a condition."),
     ("no text", lambda r: question(r).pop("text"), f"{Q0}/text", "Must have a text."),
     ("text that is none", lambda r: question(r).update(text=7), f"{Q0}/text", "Must be a text"),
     ("a translation without language", lambda r: question(r).update(
@@ -281,8 +296,7 @@ def rich() -> Raw:
     raw = like_the_odi(_title=translated("Uydurma"))
     question(raw).update(enableWhen=[when("q2", **CODED)], enableBehavior="any",
                          extension=[{"url": "urn:x"}], _text=translated("Soru"))  # fmt: skip
-    least = {"url": "http://hl7.org/fhir/StructureDefinition/minValue", "valueInteger": 0}
-    raw["item"].append({"linkId": "n", "type": "integer", "text": "-", "extension": [least]})
+    raw["item"].append(number(least=0))
     return deepcopy(raw)  # parts of it are shared, and the test changes one
 
 
