@@ -10,6 +10,7 @@ from recovery_service.domain.check_in_items import Catalogue, parse_catalogue
 from recovery_service.domain.content_fields import ContentError
 from recovery_service.domain.crisis_words import CrisisWords, parse_crisis_words
 from recovery_service.domain.emergency_numbers import EmergencyNumbers, parse_emergency_numbers
+from recovery_service.domain.instruments import Instruments, parse_instruments
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
 from recovery_service.domain.plan_templates import PlanTemplate, parse_template
 from recovery_service.domain.procedures import PROCEDURES
@@ -32,6 +33,7 @@ class Content:
     crisis_words: CrisisWords
     alert_policy: AlertPolicy
     emergency_numbers: EmergencyNumbers
+    instruments: Instruments
     texts: Mapping[str, Mapping[str, str]]
     sources: Mapping[str, str]
 
@@ -48,6 +50,9 @@ class Content:
             crisis_words=crisis_words,
             alert_policy=parse_alert_policy(raw["alert_policy"], sources=sources),
             emergency_numbers=parse_emergency_numbers(raw["emergency_numbers"], sources=sources),
+            instruments=parse_instruments(
+                raw["instruments"], sources=sources, asked=check_ins.items
+            ),
             red_flags=parse_rules(
                 raw["red_flags"], catalogue=check_ins, crisis_words=crisis_words, sources=sources
             ),

@@ -21,6 +21,7 @@ from recovery_service.models.plans import (
     PlanTemplateVersion,
     RecoveryPlan,
 )
+from recovery_service.models.questionnaires import Questionnaire, QuestionnaireResponse
 from recovery_service.models.schedules import Schedule, ScheduleRule
 from recovery_service.models.sites import Site, SiteHoliday
 from recovery_service.models.staff import CareTeamMember, StaffAbsence, StaffMember
@@ -56,6 +57,8 @@ __all__ = [
     "PlanRevision",
     "PlanTemplate",
     "PlanTemplateVersion",
+    "Questionnaire",
+    "QuestionnaireResponse",
     "RecoveryPlan",
     "RefreshToken",
     "ReminderDay",

@@ -22,6 +22,7 @@ from recovery_service.database import transaction
 from recovery_service.models import Device
 from tests.calls import Caller
 from tests.conventions.objects import furnish, objects_of_nobody, somebody, template
+from tests.domain.made_up_questionnaires import like_the_rmdq
 from tests.factories import ClinicWithStaff, PatientAtHome, make_clinic
 
 PREFIX = "/api/v1"
@@ -43,8 +44,9 @@ EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"DELETE /tokens/current", STAFF | {"patient"}),
     (r"POST /episodes/<>/(hold|release|end|plan/publish)", CLINICIANS),
     (r"\w+ /(patients|episodes|appointments|call-tasks|alerts)(/|$)", CARE),
-    (r"GET /(clinic|sites|staff|plan-templates)(/|$)", STAFF),
+    (r"GET /(clinic|sites|staff|plan-templates|questionnaires|instruments)(/|$)", STAFF),
     (r"POST /plan-templates", CLINICIANS),
+    (r"POST /questionnaires", CLINICIANS | {"admin"}),
     (r"\w+ /(clinic|sites|staff|audit-events)(/|$)", {"admin"}),
 )
 REPORT = {
@@ -54,6 +56,7 @@ REPORT = {
     "form_version": "1",
     "answers": {},
 }
+ANSWERED = {"instrument": "psfs", "authored_at": "2026-03-02T09:00:00Z", "answers": {}}
 RULE = {
     "anchor": "discharge",
     "from_day": 0,
@@ -93,6 +96,9 @@ BODIES: dict[str, Any] = {
     "POST /me/appointments/<>/response": {"response": "confirm"},
     "POST /me/check-ins": REPORT,
     "POST /episodes/<>/check-ins": REPORT,
+    "POST /me/questionnaire-responses": ANSWERED,
+    "POST /episodes/<>/questionnaire-responses": ANSWERED,
+    "POST /questionnaires": {"instrument": "rmdq", "content": like_the_rmdq()},
     "PUT /me/devices/<>": {
         "platform": "webpush",
         "permission": "unknown",
@@ -103,7 +109,7 @@ BODIES: dict[str, Any] = {
     "POST /me/notifications/<>/receipt": {"event": "opened", "at": "2026-03-02T09:00:00Z"},
     "PATCH /me": {"locale": "en"},
 }
-CREATES = ("/actions", "/check-ins", "/response")
+CREATES = ("/actions", "/check-ins", "/response", "/questionnaire-responses")
 #: The client chooses this id; one that another clinic knows is a new one here.
 CLIENT_CHOOSES = "PUT /me/devices/<>"
 

@@ -31,6 +31,7 @@ APPEND_ONLY = {
     "consent",
     "occurrence_action",
     "plan_template_version",
+    "questionnaire_response",
 }
 
 

@@ -137,6 +137,19 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
     "ck_appointment_minutes": ({"minutes": 4}, {"minutes": 481}),
     "ck_appointment_mode": ({"mode": "fax"},),
     "ck_appointment_window": ({"window_from": DAY, "window_to": BEFORE},),
+    "ck_questionnaire_content": ({"content": []},),
+    "ck_questionnaire_content_hash": ({"content_hash": "0" * 63}, {"content_hash": "x" * 64}),
+    "ck_questionnaire_response_source": ({"source": "fax", "entered_by": None},),
+    "ck_questionnaire_response_entered_by": (
+        {"entered_by": None},
+        {"source": "app"},
+    ),
+    "ck_questionnaire_response_says": (
+        {"answers": None},
+        {"answers": None, "score": 1.0, "source": "app", "entered_by": None},
+    ),
+    "ck_questionnaire_response_answers": ({"answers": []},),
+    "ck_questionnaire_response_issues": ({"issues": {}},),
     "ck_audit_event_actor_kind": ({"actor_kind": "robot"},),
     "ck_directory_kind": ({"kind": "phone"},),
     "ck_directory_key_hash": ({"key_hash": SHORT_HASH},),
@@ -177,6 +190,8 @@ TAKEN: dict[str, tuple[dict[str, Any], ...]] = {
     "uq_plan_template_clinic_id_code": ({"code": "own"},),
     "uq_plan_template_version_clinic_id_template_id_number": ({"number": 1},),
     "uq_recovery_plan_clinic_id_episode_id": ({},),
+    "uq_questionnaire_clinic_id_instrument_content_hash": ({"content_hash": "0" * 64},),
+    "uq_questionnaire_active": ({"active": True}, {"active": True}),
     "uq_appointment_template": ({"from_template": True}, {"from_template": True}),
 }
 
@@ -192,4 +207,5 @@ SIDE_BY_SIDE: dict[str, tuple[dict[str, Any], ...]] = {
     "uq_plan_revision_draft": ({"state": "superseded"},),
     "uq_plan_revision_live": ({"state": "superseded"} | _PUBLISHED, _LIVE | {"number": 3}),
     "uq_appointment_template": ({"from_template": False}, {"from_template": True}),
+    "uq_questionnaire_active": ({"active": False}, {"active": True}),
 }
