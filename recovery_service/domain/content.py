@@ -9,8 +9,11 @@ from recovery_service.domain.check_in_items import Catalogue, parse_catalogue
 from recovery_service.domain.content_fields import ContentError
 from recovery_service.domain.crisis_words import CrisisWords, parse_crisis_words
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
+from recovery_service.domain.milestones import Milestones, parse_milestones
 from recovery_service.domain.plan_templates import PlanTemplate, parse_template
 from recovery_service.domain.procedures import PROCEDURES
+from recovery_service.domain.recovery_curve_fields import parse_curves
+from recovery_service.domain.recovery_curves import RecoveryCurves
 from recovery_service.domain.red_flag_rules import RedFlagRules, parse_rules
 
 __all__ = ["Content", "ContentError"]
@@ -28,6 +31,8 @@ class Content:
     check_ins: Catalogue
     red_flags: RedFlagRules
     crisis_words: CrisisWords
+    curves: RecoveryCurves
+    milestones: Milestones
     texts: Mapping[str, Mapping[str, str]]
     sources: Mapping[str, str]
 
@@ -45,6 +50,8 @@ class Content:
             red_flags=parse_rules(
                 raw["red_flags"], catalogue=check_ins, crisis_words=crisis_words, sources=sources
             ),
+            curves=parse_curves(raw["curves"], catalogue=check_ins, sources=sources),
+            milestones=parse_milestones(raw["milestones"], catalogue=check_ins, sources=sources),
             texts=_texts(raw["texts"]),
         )
 
