@@ -131,7 +131,6 @@ def _courses(
     colour: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Return the layers below the answers: bands, and dashed lines where there is no band."""
-    plain = colour | {"legend": None}
     bands = [each for each in expected if each["low"] is not None]
     lines = [each for each in expected if each["low"] is None]
     layers = []
@@ -139,21 +138,25 @@ def _courses(
         layers.append(
             {
                 "data": {"values": bands},
-                "mark": {"type": "area", "opacity": 0.14, "line": False},
+                # The upper edge has a line of its own: two bands overlap, and it is what counts.
+                "mark": {
+                    "type": "area", "fillOpacity": 0.1,
+                    "line": {"strokeWidth": 1, "strokeOpacity": 0.6},
+                },
                 "encoding": {
                     "x": across,
-                    "y": up | {"field": "low"},
-                    "y2": {"field": "high"},
-                    "color": plain,
+                    "y": up | {"field": "high"},
+                    "y2": {"field": "low"},
+                    "color": colour,
                 },
             }
-        )
+        )  # fmt: skip
     if lines:
         layers.append(
             {
                 "data": {"values": lines},
-                "mark": {"type": "line", "strokeDash": [4, 4], "opacity": 0.6},
-                "encoding": {"x": across, "y": up, "color": plain},
+                "mark": {"type": "line", "strokeDash": [4, 4], "strokeOpacity": 0.6},
+                "encoding": {"x": across, "y": up, "color": colour},
             }
         )
     return layers

@@ -31,8 +31,7 @@ def standing_in_words(
         own = own_change_in_words(content, standing, standing.own, language, for_staff=for_staff)
         said = f"{own} {said}"
     if standing.reason not in _NAMELESS:
-        item = item_in_words(content, standing.item, language)
-        said = content.text("progress.of_item", language, item=item, words=said)
+        said = f"{item_in_words(content, standing.item, language)}: {said}"
     return said if for_staff else f"{said} {content.text('progress.patient.limits', language)}"
 
 

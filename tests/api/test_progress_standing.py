@@ -140,9 +140,7 @@ def test_worse_than_before_is_a_number_to_the_patient(
     assert "worse" not in str(own)
 
 
-def test_each_point_of_the_course_says_where_it_is_from(
-    patient: PatientAtHome, read: Both
-) -> None:
+def test_each_point_of_the_course_says_where_it_is_from(patient: PatientAtHome, read: Both) -> None:
     tell(patient, [2], nrs_leg=3)
     own, seen = read()
     [reference] = leg(seen)["references"]
