@@ -72,6 +72,15 @@ def test_what_was_done_during_a_pause_counts() -> None:
     assert brief(figure(week(1, 1, 5), days(4, 6), day=7)) == (0, 0, 1, 0)
 
 
+def test_what_was_missed_during_a_hold_is_not_held_against_the_days_before_it() -> None:
+    """Planted: days of a hold that count as missed."""
+    held = Outcome(
+        kind="physiotherapy", local_date=HOME + timedelta(days=5), state="missed",
+        reason="not_answered", count=5,
+    )  # fmt: skip
+    assert brief(figure([*week(1, 4, 1), held], days(5, 6), day=7)) == (1, 1, 0, 1)
+
+
 def test_a_week_with_nothing_due_counts_for_nothing() -> None:
     told = week(1, 5, 0) + week(3, 5, 0)
     assert brief(figure(told, day=21)) == (2, 2, 1, 2)

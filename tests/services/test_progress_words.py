@@ -53,6 +53,9 @@ def test_what_patients_read_neither_alarms_nor_reassures(
     limits = CONTENT.text("progress.patient.limits", language).casefold()
     assert said.endswith(limits)
     assert [word for word in (*ALARMING, *REASSURING) if word in said] == []
+    mark = CONTENT.text("progress.decimal_mark", language)
+    assert not {f"{end}".replace(".", mark) for end in (0.4, 4.1)} & set(said.split())
+    assert not any(word in said for word in ("median", "corridor", "ortanca", "aralığ"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
