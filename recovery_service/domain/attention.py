@@ -80,7 +80,8 @@ class Situation:
     not come; `calls` are the dates of those for which somebody without a smartphone is to be
     called, from the day itself on. `done` of `due` are the exercises of 7 days. `warnings`
     are safety items of the latest check-in with their answers, of this week only. `nudged`
-    counts what of yesterday and today was spoken of twice and still not answered.
+    counts what of yesterday and today was spoken of twice and still not answered. `behind`
+    are pain items above their expected course, as `recovery_status` judges.
     """
 
     today: date
@@ -95,6 +96,7 @@ class Situation:
     expected_missed: int = 0
     calls: Sequence[date] = ()
     pain: Sequence[PainTrend] = ()
+    behind: Sequence[str] = ()
     warnings: Sequence[tuple[str, Any]] = ()
     done: int = 0
     due: int = 0
@@ -194,6 +196,8 @@ def _pain(situation: Situation) -> Iterable[Reason]:
             )
         elif trend.now >= PAIN_HIGH:
             yield Reason(code="pain_high", urgency=70, facts=facts)
+    for item in situation.behind:
+        yield Reason(code="behind_expected", urgency=55, facts={"item": item})
 
 
 def _plan(situation: Situation) -> Iterable[Reason]:

@@ -28,7 +28,7 @@ from recovery_service.domain.recovery_curves import (
 )
 
 _LARGEST_SCALE = 1000
-_MOST_WEEKS = 4
+_MOST_WEEKS = 2  # as many as the caseload looks back
 _MOST_DEVIATIONS = 3
 _PREFIXES = {FOUND: "F:", MEMORY: "M:"}
 _CURVE = (

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, Protocol
 
 from recovery_service.domain.attention import pain_items
 from recovery_service.domain.content import Content
 from recovery_service.domain.corridor import Corridor, Expected
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.recovery_curves import BeforeSurgery, Curve
-from recovery_service.domain.recovery_status import Measure, Standing, overall, standing_of
-from recovery_service.models import Episode
+from recovery_service.domain.recovery_status import BEHIND, Measure, Standing, overall, standing_of
 from recovery_service.services.progress_words import (
     own_change_in_words,
     standing_in_words,
@@ -19,6 +19,25 @@ from recovery_service.services.progress_words import (
 
 #: Days since surgery on which a course is shown, beside those of its anchors.
 _SHOWN_DAYS = (*range(7, 85, 7), *range(90, 731, 30))
+
+
+class Operated(Protocol):
+    """An episode, as far as its expected course needs it."""
+
+    @property
+    def procedure(self) -> str:
+        """The operation."""
+        ...
+
+    @property
+    def surgery_date(self) -> date | None:
+        """Day 0."""
+        ...
+
+    @property
+    def baseline(self) -> Mapping[str, Any]:
+        """What was known before, by item."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +89,7 @@ class Reader:
 
 def standings(
     content: Content,
-    episode: Episode,
+    episode: Operated,
     values: Mapping[str, Mapping[date, float]],
     *,
     today: date,
@@ -95,6 +114,20 @@ def standings(
     return tuple(found)
 
 
+def behind_items(
+    content: Content,
+    episode: Operated,
+    values: Mapping[str, Mapping[date, float]],
+    today: date,
+) -> list[str]:
+    """Return the pain questions that are behind: those a physiotherapist should look at.
+
+    `values` need to reach back only as many weeks as the rule compares.
+    """
+    found = standings(content, episode, values, today=today)
+    return [one.item for one in found if one.status == BEHIND]
+
+
 def view_standing(content: Content, standing: Standing, reader: Reader) -> StandingView:
     """Return a standing in words."""
     return StandingView(
@@ -112,7 +145,7 @@ def view_overall(content: Content, found: Sequence[Standing], reader: Reader) ->
 
 
 def references(
-    content: Content, episode: Episode, item: str, reader: Reader
+    content: Content, episode: Operated, item: str, reader: Reader
 ) -> tuple[Reference, ...]:
     """Return the published courses of a question; without a surgery date there are no days."""
     if episode.surgery_date is None:
@@ -134,7 +167,7 @@ def references(
     )
 
 
-def _measure(content: Content, episode: Episode, item: str) -> Measure:
+def _measure(content: Content, episode: Operated, item: str) -> Measure:
     return Measure(
         item=item,
         corridors=[corridor for _, corridor in _corridors(content, episode, item)],
@@ -144,7 +177,7 @@ def _measure(content: Content, episode: Episode, item: str) -> Measure:
     )
 
 
-def _corridors(content: Content, episode: Episode, item: str) -> list[tuple[Curve, Corridor]]:
+def _corridors(content: Content, episode: Operated, item: str) -> list[tuple[Curve, Corridor]]:
     """Return the curves that hold for the patient, those from the own baseline first."""
     rule, own = content.curves.rule, episode.baseline.get(item)
     found = []

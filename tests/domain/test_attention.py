@@ -70,6 +70,8 @@ def _window(first: int, last: int) -> FollowUp:
         (_leg(9, 4), ["pain_rising"]),
         (_leg(8, None), ["pain_high"]),
         (_leg(None, 3), []),
+        ({"behind": ["nrs_leg"]}, ["behind_expected"]),
+        ({"behind": ["nrs_leg"], "episode_state": "ended"}, []),
         ({"warnings": [("saddle_numb", True)]}, ["warning_answer"]),
         ({"published": False}, ["awaiting_clinician"]),
         ({"draft": True}, ["draft_pending"]),

@@ -160,6 +160,8 @@ REFUSALS: list[tuple[str, Change, str, str]] = [
      lambda r: r["curves"][0]["before_surgery"].update(mean=11), LEG, "mean must be"),
     ("no curves", lambda r: r.update(curves=[]), "recovery_curves", "has no curves"),
     ("a rule of one week", lambda r: r["rule"].update(weeks=1), "rule", "weeks must be"),
+    ("more weeks than the caseload reads", lambda r: r["rule"].update(weeks=3),
+     "rule", "weeks must be"),
     ("a rule without width", lambda r: r["rule"].update(deviations=0), "rule", "deviations must"),
     ("a rule from nowhere", lambda r: r["rule"].pop("source"), "rule", "missing source"),
     ("no first day", lambda r: r["judged_from"].pop(0), LEG, "says no day"),
