@@ -1,7 +1,7 @@
 """Where a recovery stands, over HTTP: what staff read plainly and patients calmly.
 
 Planted, each red: the patient told `behind`; values of the operation before; reports before
-surgery in a milestone; a correction that changes nothing; a statement for each question; a hold
+surgery in a milestone; a correction that changes nothing; a statement for each report; a hold
 that breaks a row; the caution shown to patients.
 """
 

@@ -370,6 +370,8 @@ def test_the_expected_course_stands_behind_the_pain(
     assert len(areas) == 1
     assert "Days after surgery: 42;" in areas[0]
     assert "name: Leg pain" in areas[0]
+    assert ">49</text>" in page or ">48</text>" in page
+    assert ">700</text>" not in page
     assert "A Korean cohort after disc surgery" in page
     assert "does not name the disease" in page
     assert "style=" not in page

@@ -1,6 +1,6 @@
 """Weeks on target, by hand.
 
-Planted, each red: weeks from surgery; the running week counted; holds that break a row, or that
+Planted, each red: the running week counted; holds that break a row, or that
 add to it; the target itself missed; posture counted; a week without anything due missed.
 """
 

@@ -69,7 +69,7 @@ def test_the_newest_report_of_a_day_counts_and_gaps_are_no_zeros(
 def test_two_weeks_above_the_expected_course_are_a_reason(
     clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
-    """Planted: no courses; the days of the course counted from discharge."""
+    """Planted: nobody behind."""
     patient = settled(clinic, clock)
     surgery = {"surgery_date": TODAY - timedelta(days=49)}
     with transaction(clinic.id) as session:
