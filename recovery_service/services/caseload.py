@@ -11,9 +11,7 @@ from sqlalchemy.orm import Session
 from recovery_service.domain.access import Actor
 from recovery_service.domain.adherence import Adherence, Outcome, Pause, adherence
 from recovery_service.domain.attention import (
-    WEEK,
     FollowUp,
-    PainTrend,
     Reason,
     Situation,
     Unresolved,
@@ -21,8 +19,6 @@ from recovery_service.domain.attention import (
     is_warning_sign,
     need,
     needs_a_look,
-    pain_items,
-    pain_trend,
     ranking_key,
     reasons_for_attention,
 )
@@ -30,6 +26,7 @@ from recovery_service.domain.check_in_items import Catalogue
 from recovery_service.domain.content import Content
 from recovery_service.domain.episodes import plan_state
 from recovery_service.domain.local_time import local_date, zone
+from recovery_service.domain.pain_trends import WEEK, PainTrend, pain_items, pain_trend
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.services import audit

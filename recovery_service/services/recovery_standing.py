@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
-from recovery_service.domain.attention import pain_items
 from recovery_service.domain.content import Content
 from recovery_service.domain.corridor import Corridor, Expected
 from recovery_service.domain.languages import in_language
+from recovery_service.domain.pain_trends import pain_items
 from recovery_service.domain.recovery_curves import BeforeSurgery, Curve
 from recovery_service.domain.recovery_status import BEHIND, Measure, Standing, overall, standing_of
 from recovery_service.services.progress_words import (

@@ -9,17 +9,15 @@ import pytest
 
 from recovery_service.domain.attention import (
     FollowUp,
-    PainTrend,
     Reason,
     Situation,
     Visit,
     need,
     needs_a_look,
-    pain_items,
-    pain_trend,
     ranking_key,
     reasons_for_attention,
 )
+from recovery_service.domain.pain_trends import PainTrend, pain_items, pain_trend
 from recovery_service.domain.procedures import PROCEDURES
 
 TODAY = date(2026, 3, 2)
