@@ -32,6 +32,8 @@ def read_content(folder: Path | None = None) -> dict[str, Any]:
         "alert_policy": _read(root / "alert_policy.toml"),
         "emergency_numbers": _read(root / "emergency_numbers.toml"),
         "instruments": _read(root / "instruments.toml"),
+        "curves": _read(root / "recovery_curves.toml"),
+        "milestones": _read(root / "milestones.toml"),
         "sources": _read(root / "sources.toml"),
         "texts": {path.stem: _read(path) for path in sorted((root / "texts").glob("*.toml"))},
     }

@@ -30,7 +30,7 @@ def caseload() -> Response:
         limit=_MOST,
     )
     with transaction() as session:
-        entries = read_caseload(session, actor, parts().content.check_ins, wish, now=now)
+        entries = read_caseload(session, actor, parts().content, wish, now=now)
     return page(
         "caseload.html",
         wish=wish,

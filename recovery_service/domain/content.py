@@ -12,8 +12,11 @@ from recovery_service.domain.crisis_words import CrisisWords, parse_crisis_words
 from recovery_service.domain.emergency_numbers import EmergencyNumbers, parse_emergency_numbers
 from recovery_service.domain.instruments import Instruments, parse_instruments
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
+from recovery_service.domain.milestones import Milestones, parse_milestones
 from recovery_service.domain.plan_templates import PlanTemplate, parse_template
 from recovery_service.domain.procedures import PROCEDURES
+from recovery_service.domain.recovery_curve_fields import parse_curves
+from recovery_service.domain.recovery_curves import RecoveryCurves
 from recovery_service.domain.red_flag_rules import RedFlagRules, parse_rules
 
 __all__ = ["Content", "ContentError"]
@@ -34,6 +37,8 @@ class Content:
     alert_policy: AlertPolicy
     emergency_numbers: EmergencyNumbers
     instruments: Instruments
+    curves: RecoveryCurves
+    milestones: Milestones
     texts: Mapping[str, Mapping[str, str]]
     sources: Mapping[str, str]
 
@@ -56,6 +61,8 @@ class Content:
             red_flags=parse_rules(
                 raw["red_flags"], catalogue=check_ins, crisis_words=crisis_words, sources=sources
             ),
+            curves=parse_curves(raw["curves"], catalogue=check_ins, sources=sources),
+            milestones=parse_milestones(raw["milestones"], catalogue=check_ins, sources=sources),
             texts=_texts(raw["texts"]),
         )
 

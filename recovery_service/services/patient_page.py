@@ -30,6 +30,7 @@ from recovery_service.services.exercise_weeks import ExerciseWeek, exercise_week
 from recovery_service.services.patient_views import PatientView, view_patient
 from recovery_service.services.plans import PlanView
 from recovery_service.services.progress import Progress, progress_of
+from recovery_service.services.recovery_standing import Reader
 from recovery_service.services.scope import patient_in_scope
 from recovery_service.services.sent_reminders import ReminderDay, sent_reminders
 from recovery_service.services.templates import TemplateSummary, all_templates, default_for
@@ -87,7 +88,8 @@ def read_patient_page(
         raise NoSuchObject("episode")
     episode = view.episode.episode
     plan = _plan(session, episode)
-    progress = progress_of(session, episode, patient, content.check_ins, now=now, language=language)
+    reader = Reader(language=language, for_staff=True)
+    progress = progress_of(session, episode, patient, content, reader, now=now)
     return PatientPage(
         view=view,
         site=session.get_one(Site, (episode.clinic_id, episode.site_id)),
