@@ -1,0 +1,61 @@
+"""The signed rule bundle and the key that signs it, on the wire."""
+
+from marshmallow import fields
+
+from recovery_service.api.schemas.base import ResponseSchema
+
+_BASE64URL = "base64url without padding (RFC 7515)"
+
+
+class SignedSafetyRulesSchema(ResponseSchema):
+    """A JWS in the flattened JSON form (RFC 7515, 7.2.2); verify the text as it was sent."""
+
+    payload = fields.String(
+        required=True,
+        metadata={
+            "description": f"The bundle: JSON in {_BASE64URL}, with `format`, `version`, "
+            "`content_hash`, `procedure`, `rules`, `server_only`, `items`, `crisis_words`, "
+            "`phones`, `offline`, `issued_at` and `valid_until`",
+            "example": "eyJjb250ZW50X2hhc2giOiI3YzRk…",
+        },
+    )
+    protected = fields.String(
+        required=True,
+        metadata={
+            "description": f'`{{"alg":"EdDSA","kid":"…","typ":"safety-rules"}}` in {_BASE64URL}',
+            "example": "eyJhbGciOiJFZERTQSIsImtpZCI6…",
+        },
+    )
+    signature = fields.String(
+        required=True,
+        metadata={
+            "description": "Ed25519 over `protected`, a dot and `payload` (RFC 8037), in "
+            + _BASE64URL,
+            "example": "Ww0g4oRkdb1yPz…",
+        },
+    )
+
+
+class PublicKeySchema(ResponseSchema):
+    """A public key as a JWK (RFC 7517, RFC 8037)."""
+
+    kty = fields.String(required=True, metadata={"enum": ["OKP"]})
+    crv = fields.String(required=True, metadata={"enum": ["Ed25519"]})
+    x = fields.String(
+        required=True, metadata={"example": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    )
+    kid = fields.String(
+        required=True,
+        metadata={
+            "description": "The key's thumbprint (RFC 7638)",
+            "example": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+        },
+    )
+    alg = fields.String(required=True, metadata={"enum": ["EdDSA"]})
+    use = fields.String(required=True, metadata={"enum": ["sig"]})
+
+
+class PublicKeysSchema(ResponseSchema):
+    """A JWK set (RFC 7517)."""
+
+    keys = fields.List(fields.Nested(PublicKeySchema), required=True)
