@@ -67,7 +67,7 @@ def test_read_back_the_conditions_are_those_of_the_rules(procedure: str) -> None
 
 @pytest.mark.parametrize("procedure", sorted(PROCEDURES))
 def test_every_item_that_a_rule_reads_is_there_after_the_one_it_follows(procedure: str) -> None:
-    """Planted: the rules' own items alone (`head_injury` then has no `fall`)."""
+    """Planted: items as the rules name them; all items of the catalogue."""
     document = json.loads(canonical(BUNDLES[procedure].document))
     codes = [item["code"] for item in document["items"]]
     assert codes == [code for code in CONTENT.check_ins.items if code in codes]
@@ -84,6 +84,15 @@ def test_every_item_that_a_rule_reads_is_there_after_the_one_it_follows(procedur
     }
     assert read_by_rules <= set(codes)
     assert not {"sleep_h", "walk_min", "voice"} & set(codes)
+
+
+def test_a_rule_that_reads_only_follow_ups_brings_their_question() -> None:
+    """Planted: the items that rules read, and none above them."""
+    [urine] = [rule for rule in RULES.rules if rule.id == "URI1"]
+    alone = replace(RULES, rules=(urine,))
+    found = bundle_of(alone, CONTENT.crisis_words, procedure=DISC).document["items"]
+    codes = [item["code"] for item in found]
+    assert codes == ["bladder_bowel", "hours_since_urine", "urine_discomfort"]
 
 
 def _changed(change: str) -> Content:

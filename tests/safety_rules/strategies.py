@@ -119,7 +119,10 @@ def _check_in(draw: st.DrawFn, number: int, day: int, asked: list[str]) -> Told:
     )
 
 
-_COURSES = st.integers(0, 9).map(lambda count: [*range(JUDGED + 1 - count, JUDGED + 1)])
+# A course up to the judged day, daily or at another pace: gaps are met or missed by a day.
+_COURSES = st.tuples(st.integers(0, 9), st.sampled_from([1, 1, 2, 3, 4])).map(
+    lambda course: [JUDGED - back * course[1] for back in reversed(range(course[0]))]
+)
 _SELDOM = st.sampled_from([False] * 7 + [True])
 _LATER = [
     st.just(timedelta(0)),

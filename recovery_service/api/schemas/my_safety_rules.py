@@ -5,6 +5,14 @@ from marshmallow import fields
 from recovery_service.api.schemas.base import ResponseSchema
 
 _BASE64URL = "base64url without padding (RFC 7515)"
+# Of `contract/safety_rules/signatures.json`.
+_HEADER = (
+    "eyJhbGciOiJFZERTQSIsImtpZCI6IkdWQnota29RNlNLRF85b1h3VGdxNThLUU5JZVJwekpBWWstYVoxRHBObjQi"
+    "LCJ0eXAiOiJzYWZldHktcnVsZXMifQ"
+)
+_SIGNATURE = (
+    "X-RIqUe2ptVuu7dFZJcoySIjZn7ky1e2_Ex0alPc0jR364DFT3302cLnBR7tPCbzpMTU3Yj5-hb30Cu0QmwACQ"
+)
 
 
 class SignedSafetyRulesSchema(ResponseSchema):
@@ -16,14 +24,14 @@ class SignedSafetyRulesSchema(ResponseSchema):
             "description": f"The bundle: JSON in {_BASE64URL}, with `format`, `version`, "
             "`content_hash`, `procedure`, `rules`, `server_only`, `items`, `crisis_words`, "
             "`phones`, `offline`, `issued_at` and `valid_until`",
-            "example": "eyJjb250ZW50X2hhc2giOiI3YzRk…",
+            "example": "eyJmb3JtYXQiOjEsInZlcnNpb24iOiIxLTAxMjM0NTY3ODlhYiJ9",
         },
     )
     protected = fields.String(
         required=True,
         metadata={
             "description": f'`{{"alg":"EdDSA","kid":"…","typ":"safety-rules"}}` in {_BASE64URL}',
-            "example": "eyJhbGciOiJFZERTQSIsImtpZCI6…",
+            "example": _HEADER,
         },
     )
     signature = fields.String(
@@ -31,7 +39,7 @@ class SignedSafetyRulesSchema(ResponseSchema):
         metadata={
             "description": "Ed25519 over `protected`, a dot and `payload` (RFC 8037), in "
             + _BASE64URL,
-            "example": "Ww0g4oRkdb1yPz…",
+            "example": _SIGNATURE,
         },
     )
 
@@ -42,13 +50,13 @@ class PublicKeySchema(ResponseSchema):
     kty = fields.String(required=True, metadata={"enum": ["OKP"]})
     crv = fields.String(required=True, metadata={"enum": ["Ed25519"]})
     x = fields.String(
-        required=True, metadata={"example": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+        required=True, metadata={"example": "cAZo_1OEfSh8mmIa1EkR8Ihgj-Rb9ZzGpILasKCGSVw"}
     )
     kid = fields.String(
         required=True,
         metadata={
             "description": "The key's thumbprint (RFC 7638)",
-            "example": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+            "example": "GVBz-koQ6SKD_9oXwTgq58KQNIeRpzJAYk-aZ1DpNn4",
         },
     )
     alg = fields.String(required=True, metadata={"enum": ["EdDSA"]})
