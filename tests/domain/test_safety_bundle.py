@@ -1,5 +1,6 @@
 """What a phone gets: its procedure's rules, all that they need, and nothing that changes daily."""
 
+import hashlib
 import json
 from copy import deepcopy
 from dataclasses import replace
@@ -129,7 +130,12 @@ def test_what_concerns_another_procedure_alone_is_no_other_version() -> None:
 
 
 def test_the_hash_is_of_what_the_document_says_of_itself() -> None:
+    """Planted: the hash of a document with its version, which nobody could compute again."""
     bundle = BUNDLES[DISC]
+    issued = issue(bundle, CONTENT, phones={"clinic": "+44"}, now=MONDAY)
+    added = {"version", "content_hash", "issued_at", "valid_until", "phones", "offline"}
+    hashed = {name: value for name, value in issued.items() if name not in added}
+    assert hashlib.sha256(canonical(hashed)).hexdigest() == bundle.content_hash
     assert bundle.document["version"] == bundle.version == f"1-{bundle.content_hash[:12]}"
     same = bundle_of(RULES, CONTENT.crisis_words, procedure=DISC)
     assert same == bundle
