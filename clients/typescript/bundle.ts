@@ -76,7 +76,11 @@ export interface Bundle {
   crisis_words: { phrases: { phrase: string; words: string[] }[]; text: Texts };
   issued_at?: string;
   valid_until?: string;
+  /** Where `phones` hold: elsewhere the emergency number may be another. */
+  time_zone?: string;
   phones?: Record<string, string>;
+  /** Which of `phones` to show, by tier and for words of `crisis`; the first one first. */
+  calls?: Record<string, string[]>;
   offline?: Texts;
 }
 

@@ -35,12 +35,14 @@ def show() -> Response:
     the signature with a key of `GET /safety-rules/keys`. After `valid_until` go on with it and
     say that it is old. The service judges each check-in again when it arrives.
     """
+    actor = current_actor()
     with transaction() as session:
         signed = safety_rules_of(
             session,
             parts().safety_rules,
-            current_actor().clinic_id,
+            actor.clinic_id,
             current_patient_id(),
+            time_zone=actor.time_zone,
             now=request_time(),
         )
     response = Response(orjson.dumps(signed), mimetype=JWS)

@@ -7,7 +7,7 @@ evaluate it in another language; `contract/safety_rules/` holds the vectors to p
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from recovery_service.domain.check_in_items import Catalogue, CheckInItem
 from recovery_service.domain.content import Content
 from recovery_service.domain.crisis_words import CrisisWords
+from recovery_service.domain.emergency_numbers import Directory
 from recovery_service.domain.languages import LANGUAGES
 from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.domain.red_flag_conditions import Condition, FactIs
@@ -84,10 +85,11 @@ def bundle_of(rules: RedFlagRules, crisis_words: CrisisWords, *, procedure: str)
 
 
 def issue(
-    bundle: SafetyBundle, content: Content, *, phones: Mapping[str, str], now: datetime
+    bundle: SafetyBundle, content: Content, *, directory: Directory, time_zone: str, now: datetime
 ) -> dict[str, Any]:
     """Return what a patient's phone gets: the bundle, whom to call, and until when.
 
+    `directory` holds the numbers for the patient's `time_zone`, and for no other country.
     It is the same for the whole week (Monday 00:00 UTC). After `valid_until` the phone
     goes on, since an old warning is better than none, and says that its rules are old.
     """
@@ -97,8 +99,10 @@ def issue(
         **bundle.document,
         "issued_at": _instant(issued),
         "valid_until": _instant(issued + VALID_FOR),
-        "phones": dict(phones),
-        "offline": {name: _offline(content, phones, name) for name in LANGUAGES},
+        "time_zone": time_zone,
+        "phones": dict(directory.phones),
+        "calls": {kind: list(names) for kind, names in content.emergency_numbers.calls.items()},
+        "offline": {name: _offline(content, directory, name) for name in LANGUAGES},
     }
 
 
@@ -130,18 +134,23 @@ def _instant(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _offline(content: Content, phones: Mapping[str, str], language: str) -> str:
+def _offline(content: Content, directory: Directory, language: str) -> str:
     """Return that nobody has seen the answers, and whom to call; it never reassures."""
-    named = {f"{name}_phone": number for name, number in phones.items()}
-    told = ["safety_rules.unseen", "monitoring.until_then"]
-    told.append(
-        "monitoring.whom_to_call"
-        if {"clinic", "emergency"} <= phones.keys()
-        else "monitoring.no_phone"
-    )
-    if "out_of_hours" in phones:
-        told.append("monitoring.out_of_hours")
+    named = {f"{name}_phone": number for name, number in directory.phones.items()}
+    told = ["safety_rules.unseen", "monitoring.until_then", *_whom_to_call(directory)]
     return " ".join(content.text(key, language, **named) for key in told)
+
+
+def _whom_to_call(directory: Directory) -> Iterator[str]:
+    if directory.abroad:
+        unknown = directory.emergency_unknown
+        yield "monitoring.abroad_unknown" if unknown else "monitoring.abroad"
+    if {"clinic", "emergency"} <= directory.phones.keys():
+        yield "monitoring.whom_to_call"
+    elif not directory.abroad:
+        yield "monitoring.no_phone"
+    if "out_of_hours" in directory.phones:
+        yield "monitoring.out_of_hours"
 
 
 def _rule(rule: RedFlagRule, procedure: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -58,22 +58,45 @@ class SafetyRules:
         """Make the bundles from checked content."""
         return cls(content, bundles_of(content), BundleSigner.of(keys))
 
-    def signed(self, procedure: str, *, phones: Mapping[str, str], now: datetime) -> dict[str, str]:
-        """Return a procedure's bundle with the phones to call, signed."""
-        return self.signer.sign(
-            issue(self.bundles[procedure], self.content, phones=phones, now=now)
+    def signed(
+        self, procedure: str, site: "SiteNumbers", *, time_zone: str, now: datetime
+    ) -> dict[str, str]:
+        """Return a procedure's bundle with the phones to call from a zone, signed."""
+        directory = self.content.emergency_numbers.directory(
+            site.phones, country=site.country, time_zone=time_zone, is_open=False
         )
+        document = issue(
+            self.bundles[procedure],
+            self.content,
+            directory=directory,
+            time_zone=time_zone,
+            now=now,
+        )
+        return self.signer.sign(document)
+
+
+class SiteNumbers(NamedTuple):
+    """The phones of a site, and the country in which they answer."""
+
+    phones: Mapping[str, str]
+    country: str
 
 
 def safety_rules_of(
-    session: Session, rules: SafetyRules, clinic_id: UUID, patient_id: UUID, *, now: datetime
+    session: Session,
+    rules: SafetyRules,
+    clinic_id: UUID,
+    patient_id: UUID,
+    *,
+    time_zone: str,
+    now: datetime,
 ) -> dict[str, str]:
     """Return the signed bundle for the episode that has not ended, else the latest.
 
-    Raises NoSuchObject where there is no episode.
+    `time_zone` is the patient's. Raises NoSuchObject where there is no episode.
     """
     found = session.execute(
-        select(Episode.procedure, Site.phones)
+        select(Episode.procedure, Site.phones, Site.country)
         .join(Site, (Site.clinic_id == Episode.clinic_id) & (Site.id == Episode.site_id))
         .where(Episode.clinic_id == clinic_id, Episode.patient_id == patient_id)
         .order_by(Episode.state == "ended", Episode.discharge_date.desc(), Episode.id.desc())
@@ -81,8 +104,8 @@ def safety_rules_of(
     ).one_or_none()
     if found is None:
         raise NoSuchObject("episode")
-    procedure, phones = found
-    return rules.signed(procedure, phones=phones, now=now)
+    procedure, phones, country = found
+    return rules.signed(procedure, SiteNumbers(phones, country), time_zone=time_zone, now=now)
 
 
 def _text(raw: bytes) -> str:

@@ -16,7 +16,7 @@ from recovery_service.database import transaction
 from recovery_service.domain.keys import Keys
 from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.extensions import db, parts
-from recovery_service.models import Episode, Site
+from recovery_service.models import Episode, Patient, Site
 from recovery_service.services.safety_rules import BundleSigner
 from tests.calls import Caller, at
 from tests.conftest import MONDAY
@@ -109,6 +109,21 @@ def test_the_bundle_says_whom_to_call_and_that_nobody_has_seen_it(
     bundle = opened(call("GET", PATH).json["payload"])
     assert "your local emergency number" in bundle["offline"]["en"]
     assert "+441" in bundle["offline"]["tr"]
+
+
+def test_abroad_the_emergency_number_is_that_of_the_country_or_none(
+    call: Caller, clinic: ClinicWithStaff, patient: PatientAtHome
+) -> None:
+    """Planted: the site's own numbers wherever the patient is."""
+    for zone, number in (("Europe/Istanbul", "112"), ("America/Paramaribo", None)):
+        with transaction(clinic.id) as session:
+            session.execute(update(Patient).where(Patient.id == patient.id).values(time_zone=zone))
+        bundle = opened(call("GET", PATH).json["payload"])
+        assert bundle["time_zone"] == zone
+        assert bundle["phones"].get("emergency") == number
+        assert "999" not in bundle["offline"]["en"]
+        assert "another country" in bundle["offline"]["en"]
+    assert bundle["calls"]["emergency"] == ["emergency"]
 
 
 def test_it_is_asked_for_again_without_being_sent_again(call: Caller, clock: ManualClock) -> None:

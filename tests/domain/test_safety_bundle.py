@@ -12,6 +12,7 @@ import pytest
 from config.content import read_content
 from recovery_service.domain.content import Content
 from recovery_service.domain.content_fields import Fields
+from recovery_service.domain.emergency_numbers import Directory
 from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.domain.red_flag_condition_fields import Vocabulary, ways
 from recovery_service.domain.red_flag_conditions import DayAfter, Way
@@ -29,6 +30,7 @@ WORDS = Vocabulary(catalogue=CONTENT.check_ins, crisis_words=CONTENT.crisis_word
 BUNDLES = bundles_of(CONTENT)
 DISC = "lumbar_microdiscectomy"
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+AT_HOME = Directory(phones={"clinic": "+44"}, abroad=False, is_open=False)
 
 
 def own(procedure: str) -> list[RedFlagRule]:
@@ -132,8 +134,11 @@ def test_what_concerns_another_procedure_alone_is_no_other_version() -> None:
 def test_the_hash_is_of_what_the_document_says_of_itself() -> None:
     """Planted: the hash of a document with its version, which nobody could compute again."""
     bundle = BUNDLES[DISC]
-    issued = issue(bundle, CONTENT, phones={"clinic": "+44"}, now=MONDAY)
-    added = {"version", "content_hash", "issued_at", "valid_until", "phones", "offline"}
+    issued = issue(bundle, CONTENT, directory=AT_HOME, time_zone="UTC", now=MONDAY)
+    added = {
+        "version", "content_hash", "issued_at", "valid_until", "time_zone", "phones", "calls",
+        "offline",
+    }  # fmt: skip
     hashed = {name: value for name, value in issued.items() if name not in added}
     assert hashlib.sha256(canonical(hashed)).hexdigest() == bundle.content_hash
     assert bundle.document["version"] == bundle.version == f"1-{bundle.content_hash[:12]}"
@@ -154,7 +159,7 @@ def test_the_hash_is_of_what_the_document_says_of_itself() -> None:
 )
 def test_it_is_issued_for_the_week(now: datetime, issued: datetime) -> None:
     """Planted: the week of whatever zone the clock has."""
-    found = issue(BUNDLES[DISC], CONTENT, phones={}, now=now)
+    found = issue(BUNDLES[DISC], CONTENT, directory=AT_HOME, time_zone="UTC", now=now)
     assert datetime.fromisoformat(found["issued_at"]) == issued
     assert datetime.fromisoformat(found["valid_until"]) == issued + VALID_FOR
     assert datetime.fromisoformat(found["valid_until"]) > now + timedelta(days=7)

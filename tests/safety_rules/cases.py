@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from recovery_service.domain.emergency_numbers import Directory
 from recovery_service.domain.red_flag_rules import RedFlagRules
 from recovery_service.domain.red_flags import Finding, Situation, evaluate
 from recovery_service.domain.safety_bundle import bundle_of, issue
@@ -16,6 +17,7 @@ UNSENT = datetime.max.replace(tzinfo=UTC)
 VOCABULARY = "vocabulary"
 _ISSUED = datetime(2026, 3, 4, 12, tzinfo=UTC)
 _PHONES = {"clinic": "+442079460000", "emergency": "999", "crisis": "116123"}
+_AT_HOME = Directory(phones=_PHONES, abroad=False, is_open=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,8 @@ def bundle_documents() -> dict[str, dict[str, Any]]:
     }
     made[VOCABULARY] = bundle_of(BROAD_RULES, BROAD_WORDS, procedure=procedure_of(VOCABULARY))
     return {
-        name: issue(bundle, CONTENT, phones=_PHONES, now=_ISSUED) for name, bundle in made.items()
+        name: issue(bundle, CONTENT, directory=_AT_HOME, time_zone="Europe/London", now=_ISSUED)
+        for name, bundle in made.items()
     }
 
 

@@ -23,7 +23,7 @@ class SignedSafetyRulesSchema(ResponseSchema):
         metadata={
             "description": f"The bundle: JSON in {_BASE64URL}, with `format`, `version`, "
             "`content_hash`, `procedure`, `rules`, `server_only`, `items`, `crisis_words`, "
-            "`phones`, `offline`, `issued_at` and `valid_until`",
+            "`time_zone`, `phones`, `calls`, `offline`, `issued_at` and `valid_until`",
             "example": "eyJmb3JtYXQiOjEsInZlcnNpb24iOiIxLTAxMjM0NTY3ODlhYiJ9",
         },
     )
