@@ -37,6 +37,7 @@ OPEN = {
     "POST /staff/tokens",
     "POST /tokens/refresh",
     "GET /openapi.json",
+    "GET /safety-rules/keys",
 }
 #: Who may, by the first pattern that fits the method and the address.
 EXPECTED: tuple[tuple[str, set[str]], ...] = (
