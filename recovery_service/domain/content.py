@@ -9,6 +9,7 @@ from recovery_service.domain.check_in_items import Catalogue, parse_catalogue
 from recovery_service.domain.content_fields import ContentError
 from recovery_service.domain.crisis_words import CrisisWords, parse_crisis_words
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
+from recovery_service.domain.plan_template_phases import refuse_what_no_form_asks
 from recovery_service.domain.plan_templates import PlanTemplate, parse_template
 from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.domain.red_flag_rules import RedFlagRules, parse_rules
@@ -39,7 +40,7 @@ class Content:
         crisis_words = parse_crisis_words(raw["crisis_words"], sources=sources)
         return cls(
             sources=sources,
-            templates=_templates(raw["plan_templates"], sources),
+            templates=_templates(raw["plan_templates"], sources, check_ins),
             check_ins=check_ins,
             crisis_words=crisis_words,
             red_flags=parse_rules(
@@ -98,13 +99,14 @@ def _sources(raw: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _templates(
-    raw: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str]
+    raw: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str], check_ins: Catalogue
 ) -> dict[str, PlanTemplate]:
     templates: dict[str, PlanTemplate] = {}
     for file, content in raw.items():
         template = parse_template(content, file=file, sources=sources)
         if file != f"{template.code}.toml":
             raise ContentError(file, "template", f"the file must be named {template.code}.toml")
+        refuse_what_no_form_asks(template, check_ins, file=file)
         templates[template.code] = template
     for procedure in PROCEDURES:
         own = [one for one in templates.values() if one.procedure == procedure]

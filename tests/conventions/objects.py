@@ -9,7 +9,7 @@ from recovery_service.domain import notification_ids
 from recovery_service.domain.occurrence_ids import encode
 from recovery_service.extensions import parts
 from recovery_service.models import Appointment, SiteHoliday
-from recovery_service.services import templates
+from recovery_service.services.template_versions import NewVersion, save_version
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
 from tests.plan_rows import materialise, plan_item
 
@@ -23,7 +23,7 @@ def furnish(clinic: ClinicWithStaff, *, now: datetime) -> None:
         session.add(SiteHoliday(clinic_id=clinic.id, site_id=clinic.site_id, day=HOLIDAY))
         actor = clinic.actor("surgeon")
         own = template(f"{TEMPLATE}_{clinic.id.hex[:8]}")
-        templates.save_version(session, actor, parts().content, own, based_on=None, now=now)
+        save_version(session, actor, parts().content, NewVersion(content=own), now=now)
 
 
 def template(code: str) -> dict[str, Any]:

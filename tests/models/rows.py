@@ -89,6 +89,21 @@ def _plans(ids: dict[str, UUID]) -> Rows:
             "content_hash": "0" * 64,
             "created_by": ids["staff_member"],
         },
+        "plan_template_base": {
+            "version_id": ids["plan_template_version"],
+            "code": "shipped",
+            "number": 1,
+            "content": {},
+            "content_hash": "0" * 64,
+        },
+        "phase_decision": {
+            "episode_id": ids["episode"],
+            "phase": "stabilise",
+            "decision": "accept",
+            "facts": [],
+            "decided_by": ids["staff_member"],
+            "decided_at": NOW,
+        },
         "recovery_plan": {
             "episode_id": ids["episode"],
             "template_code": "own",
