@@ -141,7 +141,8 @@ class PlanRevision(Versioned, Base):
 class PhaseDecision(Base):
     """A clinician's word on whether a phase may begin; written once, the last one counts.
 
-    ``facts`` are what was known of each criterion at that moment.
+    ``number`` counts an episode's decisions: two requests may begin in one order and be
+    stored in the other. ``facts`` are what was known of each criterion at that moment.
     """
 
     __tablename__ = "phase_decision"
@@ -152,12 +153,14 @@ class PhaseDecision(Base):
         CheckConstraint("decision = 'accept' OR reason IS NOT NULL", name="reason"),
         CheckConstraint("char_length(reason) <= 2000", name="reason_length"),
         CheckConstraint("jsonb_typeof(facts) = 'array'", name="facts"),
-        Index("ix_phase_decision_episode", "clinic_id", "episode_id", "phase", "decided_at"),
+        CheckConstraint("number > 0", name="number"),
+        UniqueConstraint("clinic_id", "episode_id", "number"),
     )
 
     clinic_id: Mapped[ClinicKey]
     id: Mapped[PrimaryKey]
     episode_id: Mapped[Reference]
+    number: Mapped[int] = operational()
     phase: Mapped[str] = operational(String(64))
     decision: Mapped[str] = operational(String(8))
     reason: Mapped[str | None] = health(Text)

@@ -47,7 +47,7 @@ SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
          FROM (SELECT DISTINCT ON (phase) phase, decision
                  FROM phase_decision
                 WHERE clinic_id = e.clinic_id AND episode_id = e.id
-                ORDER BY phase, decided_at DESC, id DESC) f) g ON true
+                ORDER BY phase, number DESC) f) g ON true
   LEFT JOIN site s ON s.clinic_id = p.clinic_id
                   AND CASE WHEN e.id IS NULL THEN s.is_default ELSE s.id = e.site_id END
   LEFT JOIN device d ON d.clinic_id = p.clinic_id AND d.id = %(device_id)s::uuid

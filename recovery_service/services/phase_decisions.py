@@ -28,5 +28,5 @@ def decisions_of(session: Session, clinic_id: UUID, episode_id: UUID) -> Sequenc
         select(PhaseDecision)
         .ext(distinct_on(PhaseDecision.phase))
         .where(PhaseDecision.clinic_id == clinic_id, PhaseDecision.episode_id == episode_id)
-        .order_by(PhaseDecision.phase, PhaseDecision.decided_at.desc(), PhaseDecision.id.desc())
+        .order_by(PhaseDecision.phase, PhaseDecision.number.desc())
     ).all()

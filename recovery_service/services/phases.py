@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor, may_publish_plan
@@ -135,11 +135,17 @@ def _store(
     *,
     now: datetime,
 ) -> None:
+    last = session.scalar(
+        select(func.max(PhaseDecision.number)).where(
+            PhaseDecision.clinic_id == episode.clinic_id, PhaseDecision.episode_id == episode.id
+        )
+    )
     session.add(
         PhaseDecision(
             clinic_id=episode.clinic_id,
             id=new_id(now=now),
             episode_id=episode.id,
+            number=(last or 0) + 1,
             phase=new.phase,
             decision=new.decision,
             reason=new.reason,
@@ -223,7 +229,7 @@ def _decisions(session: Session, episode: Episode) -> Sequence[PhaseDecision]:
     return session.scalars(
         select(PhaseDecision)
         .where(PhaseDecision.clinic_id == episode.clinic_id, PhaseDecision.episode_id == episode.id)
-        .order_by(PhaseDecision.decided_at.desc(), PhaseDecision.id.desc())
+        .order_by(PhaseDecision.number.desc())
         .limit(MOST_DECISIONS)
     ).all()
 

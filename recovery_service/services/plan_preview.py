@@ -96,12 +96,7 @@ def preview(
     to_date = max(start, episode.discharge_date) + timedelta(days=days - 1)
     lived = items_of(session, live) if live is not None else ()
     named = {item.lineage_id: item for item in (*lived, *items)}
-    lineages = {item.lineage_id for item in lived}
-    found = (
-        _shifts(session, course, draft, items, lineages, until=to_date + LATER)
-        if episode.state == "open"
-        else []
-    )
+    found = _shifts(session, course, draft, items, lived, until=to_date + LATER)
     return PlanPreview(
         live=live,
         draft=draft,
@@ -113,15 +108,24 @@ def preview(
         shifts=[each for each in found if each.occurrence.local_date <= to_date],
         totals=_totals(found, named, to_date),
         items=named,
-        changes=None
-        if live is None
-        else differences(
-            content,
-            (live, lived, restrictions_of(session, live)),
-            (draft, items, restrictions_of(session, draft)),
-            language,
-        ),
+        changes=_changes(session, content, live, lived, draft, items, language),
     )
+
+
+def _changes(
+    session: Session,
+    content: Content,
+    live: PlanRevision | None,
+    lived: Sequence[PlanItem],
+    draft: PlanRevision,
+    items: Sequence[PlanItem],
+    language: str,
+) -> PlanChanges | None:
+    """Return what the patient will read of it; of a first plan, nothing."""
+    if live is None:
+        return None
+    before = (live, lived, restrictions_of(session, live))
+    return differences(content, before, (draft, items, restrictions_of(session, draft)), language)
 
 
 def _unchanged(live: PlanRevision | None, patient: Patient, today: date, days: int) -> PlanPreview:
@@ -146,15 +150,19 @@ def _shifts(
     course: Course,
     draft: PlanRevision,
     items: Sequence[PlanItem],
-    lived: Collection[UUID],
+    lived: Sequence[PlanItem],
     *,
     until: date,
 ) -> list[Shift]:
     """Return what changes, in order of the time at which it is or was due.
 
-    `lived` are the items of the live revision: what others have left is silent already.
+    `lived` are the items of the live revision: what others have left is silent already. So
+    is all of an episode on hold, and publishing leaves it so.
     """
     episode = course.episode
+    if episode.state != "open":
+        return []
+    known = {item.lineage_id for item in lived}
     progression = progression_of(session, episode, draft.phases)
     wanted = wanted_of(session, episode, items, course.patient, progression)
     schedules = unlocked(session, episode)
@@ -164,7 +172,7 @@ def _shifts(
     before = {
         key: _before(each, rules[each.rule_hash], rows)
         for key, each in schedules.items()
-        if key in lived
+        if key in known
     }
     after = {
         step.item.lineage_id: _after(course, step, _quiet(items, asked))

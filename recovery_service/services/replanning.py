@@ -251,15 +251,13 @@ def _retire(
     """Silence the schedules whose items the plan no longer has, or that may not begin yet."""
     for schedule in schedules.values():
         stop(schedule)
-    clinic_id = course.episode.clinic_id
-    for reason, held in (("item_removed", False), ("phase_waits", True)):
-        gone = [
-            row
-            for row in rows
-            if row.lineage_id in schedules and (row.lineage_id in waiting) is held
-        ]
-        closed = occurrence_rows.close(session, clinic_id, gone, reason=reason, now=course.now)
-        cancel_unsent(session, clinic_id, closed, reason=reason, now=course.now)
+    clinic_id, now = course.episode.clinic_id, course.now
+    gone = [row for row in rows if row.lineage_id in schedules and row.lineage_id not in waiting]
+    closed = occurrence_rows.close(session, clinic_id, gone, reason="item_removed", now=now)
+    cancel_unsent(session, clinic_id, closed, reason="item_removed", now=now)
+    held = [row for row in rows if row.lineage_id in schedules and row.lineage_id in waiting]
+    closed = occurrence_rows.close(session, clinic_id, held, reason="phase_waits", now=now)
+    cancel_unsent(session, clinic_id, closed, reason="phase_waits", now=now)
 
 
 def stop(schedule: Schedule) -> None:

@@ -98,6 +98,7 @@ def _plans(ids: dict[str, UUID]) -> Rows:
         },
         "phase_decision": {
             "episode_id": ids["episode"],
+            "number": 1,
             "phase": "stabilise",
             "decision": "accept",
             "facts": [],
@@ -256,6 +257,7 @@ _DISTINCT: dict[str, Any] = {
     "episode": lambda: {"state": "ended", "end_reason": "completed", "ended_on": DAY},
     "plan_template": lambda: {"code": token_hex(4)},
     "plan_template_version": lambda: {"number": 2},
+    "phase_decision": lambda: {"number": 2},
     "plan_revision": lambda: {
         "number": 2,
         "state": "superseded",

@@ -1,9 +1,9 @@
 """What a preview says is what publishing then does, for any edit and at any hour.
 
 Each example edits a draft, looks, publishes for real, and compares the agenda before and
-after. Defects planted, each of which turned it red: the rows that stand left out; the place
-of the schedule taken for the day alone; own times not applied; what is kept of today counted
-as gone; a single step that was booked counted as open; an expired row counted as open.
+after. Defects planted, each of which turned it red: what is kept of today counted as gone;
+the rows that stand left out; own times not applied; an expired row counted as open; what was
+done ahead of time counted as open.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from recovery_service.database import transaction
 from recovery_service.domain.occurrence_ids import encode
 from recovery_service.errors import InvalidField, NothingToPublish
 from recovery_service.extensions import parts
-from recovery_service.models import Base, Episode, Patient, PlanItem
+from recovery_service.models import Base, Episode, Occurrence, Patient, PlanItem
 from recovery_service.services import plan_drafts, plan_edits
 from recovery_service.services.agenda import agenda
 from recovery_service.services.plan_edits import NewItem, NewRestriction
@@ -183,7 +183,19 @@ def scene_of(clinic: ClinicWithStaff, preferences: dict[str, Any], *, now: datet
         materialise(item, now=now - timedelta(minutes=5))
         if number != 1:
             send(item, now=now)
+    with transaction(clinic.id) as session:
+        session.add(_done_ahead(scene.items[0], TOMORROW))
     return scene
+
+
+def _done_ahead(item: Item, day: date) -> Occurrence:
+    """Return tomorrow evening's exercise as done already."""
+    due = datetime(day.year, day.month, day.day, 18, tzinfo=UTC)
+    return Occurrence(
+        clinic_id=item.clinic_id, lineage_id=item.lineage, occ_key=f"{day:%Y%m%d}.evening",
+        local_date=day, due_at=due, expires_at=due + timedelta(hours=4), state="done", round=0,
+        closed_at=START,
+    )  # fmt: skip
 
 
 def _replanned(session: Session, episode: Episode, patient: Patient) -> None:

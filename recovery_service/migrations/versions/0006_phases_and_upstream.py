@@ -40,6 +40,7 @@ def add_phase_decision() -> None:
         sa.Column("clinic_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("episode_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("phase", sa.String(64), nullable=False),
         sa.Column("decision", sa.String(8), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -50,6 +51,7 @@ def add_phase_decision() -> None:
         sa.CheckConstraint("decision = 'accept' OR reason IS NOT NULL", name="reason"),
         sa.CheckConstraint("char_length(reason) <= 2000", name="reason_length"),
         sa.CheckConstraint("jsonb_typeof(facts) = 'array'", name="facts"),
+        sa.CheckConstraint("number > 0", name="number"),
         sa.ForeignKeyConstraint(
             ["clinic_id", "episode_id"],
             ["episode.clinic_id", "episode.id"],
@@ -61,11 +63,12 @@ def add_phase_decision() -> None:
             name="fk_phase_decision_clinic_id_decided_by",
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name="pk_phase_decision"),
-    )
-    op.create_index(
-        "ix_phase_decision_episode",
-        "phase_decision",
-        ["clinic_id", "episode_id", "phase", "decided_at"],
+        sa.UniqueConstraint(
+            "clinic_id",
+            "episode_id",
+            "number",
+            name="uq_phase_decision_clinic_id_episode_id_number",
+        ),
     )
 
 
