@@ -7,6 +7,7 @@ decision on a phase that is not proposed taken.
 """
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,14 @@ from sqlalchemy import func, select
 
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
-from recovery_service.models import AuditEvent, CheckIn, PhaseDecision, PlanItem, Schedule
+from recovery_service.models import (
+    AuditEvent,
+    CheckIn,
+    PhaseDecision,
+    PlanItem,
+    PlanRevision,
+    Schedule,
+)
 from tests.calls import Caller
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
 
@@ -174,7 +182,9 @@ def test_deferred_it_goes_on_waiting_and_an_acceptance_can_be_taken_back(
     deferred = staff("POST", f"{path}/phase", json=DEFER).json
     assert (deferred["proposal"]["deferred"], deferred["held"]) == (True, True)
     assert scheduled(patient) == before
-    staff("POST", f"{path}/phase", json=AGAINST)
+    accepted = staff("POST", f"{path}/phase", json=AGAINST).json
+    assert (accepted["phase"]["code"], accepted["held"]) == ("stabilise", False)
+    assert "Stability exercises at home" in agenda(phone, 50, 55)
     assert phase(phone)["code"] == "stabilise"
     back = staff("POST", f"{path}/phase", json=DEFER | {"reason": "Pressed by mistake."}).json
     assert (back["phase"]["code"], back["held"]) == ("protect_b", True)
@@ -255,7 +265,7 @@ def test_only_clinicians_decide_and_all_who_care_read(
     for role, reads, decides in (
         ("coordinator", 200, 403), ("admin", 403, 403), ("surgeon", 200, 200),
     ):  # fmt: skip
-        call = Caller(client, lambda role=role: clinic.bearer(role))
+        call = Caller(client, partial(clinic.bearer, role))
         assert call("GET", f"{path}/phase").status_code == reads, role
         assert call("POST", f"{path}/phase", json=DEFER).status_code == decides, role
     with transaction(clinic.id) as session:
@@ -335,3 +345,41 @@ def test_a_plan_without_a_gate_and_an_episode_without_a_plan_have_nothing_to_dec
     staff("POST", f"{path}/end", json={"reason": "completed"})
     ended = staff("POST", f"{path}/phase", json=AGAINST)
     assert ended.json["code"] == "episode_ended"
+
+
+def without_gates(patient: PatientAtHome, phone: Caller) -> None:
+    """Have the plan as an earlier version of the template made it: phases by day alone."""
+    with transaction(patient.clinic_id) as session:
+        live = session.scalars(select(PlanRevision)).one()
+        names = ("code", "title", "from_day", "to_day")
+        live.phases = [{name: each[name] for name in names} for each in live.phases]
+    own = {"preferences": {"reminder_times": {"walking": {"evening": "17:45"}}}}
+    assert phone("PATCH", "/me", json=own).status_code == 200
+
+
+def test_a_gate_that_a_new_revision_brings_silences_what_runs_and_the_preview_says_so(
+    path: str, staff: Caller, phone: Caller, patient: PatientAtHome, clock: ManualClock
+) -> None:
+    go_to(clock, 60)
+    without_gates(patient, phone)
+    assert phase(phone)["code"] == "stabilise"
+    go_to(clock, 60, hour=18)
+    today = phone("GET", "/me/agenda?from=2026-04-28&to=2026-04-28").json["items"]
+    exercise = next(i for i in today if i["title"] == "Stability exercises at home")
+    snoozed = {"id": str(uuid4()), "action": "snooze", "at": "2026-04-28T18:00:00Z", "minutes": 30}
+    assert (
+        phone("POST", f"/me/occurrences/{exercise['id']}/actions", json=snoozed).status_code == 201
+    )
+
+    assert staff("POST", f"{path}/plan", json={"template": "lumbar_fusion_mis"}).status_code == 201
+    shown = staff("GET", f"{path}/plan/preview").json["occurrences"]
+    reasons = {(each["title"], each["change"], each["reason"]) for each in shown}
+    assert ("Stability exercises at home", "vanishes", "phase_waits") in reasons
+    assert ("Build up your walking", "appears", "days_changed") in reasons
+    assert exercise["id"] in {each["id"] for each in shown if each["change"] == "vanishes"}
+
+    assert staff("POST", f"{path}/plan/publish", json={}).status_code == 200
+    today = phone("GET", "/me/agenda?from=2026-04-28&to=2026-04-28").json["items"]
+    closed = next(each for each in today if each["id"] == exercise["id"])
+    assert (closed["state"], closed["reason"]) == ("cancelled", "phase_waits")
+    assert phase(phone)["next_waits"] is True

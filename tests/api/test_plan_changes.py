@@ -1,8 +1,8 @@
 """A draft looked at before it is published, and an earlier revision brought back.
 
 Defects planted, each of which turned a test here red: a restored item given a new lineage; a
-changed draft overwritten; restrictions not restored; the preview of the live plan where a
-draft stands; the summary in one language only.
+changed draft overwritten; restrictions not restored; the summary in one language only; an item
+that asks to book what is booked counted as open.
 """
 
 # ruff: noqa: RUF001 - Turkish has a dotless i
@@ -88,6 +88,47 @@ def test_a_preview_tells_what_moves_and_what_the_patient_will_read(
     assert turkish["what_changed"]["summary"] == [f"Değişti: {walk['title']['tr']} (saatler)"]
     assert staff("POST", f"{path}/publish", json={}).status_code == 200
     assert phone("GET", "/me/plan").json["what_changed"] == shown["what_changed"]
+
+
+def open_agenda(phone: Caller) -> dict[str, str]:
+    listed = phone("GET", "/me/agenda?from=2026-03-09&to=2026-04-08").json["items"]
+    return {each["id"]: each["due_at"] for each in listed if each["state"] in ("upcoming", "due")}
+
+
+def test_another_template_with_appointments_booked_does_what_the_preview_says(
+    path: str, staff: Caller, phone: Caller, patient: PatientAtHome, clock: ManualClock
+) -> None:
+    """With the follow-ups of a template, one of them booked, its item gone and asked for anew."""
+    episode = f"/episodes/{patient.episode_id}"
+    item = next(i for i in live(staff, path)["items"] if i["appointment"] == "surgeon_2")
+    staff("DELETE", f"{path}/items/{item['id']}")
+    staff("POST", f"{path}/publish", json={})
+    visits = staff("GET", f"{episode}/appointments").json["items"]
+    visit = next(each for each in visits if each["kind"] == "surgeon_2")
+    booked = {"state": "booked", "starts_at": "2026-04-09T09:00:00Z", "minutes": 20}
+    answer = staff("PATCH", f"/appointments/{visit['id']}", json=booked)
+    assert answer.status_code == 200, answer.json
+    clock.advance(timedelta(days=7))
+
+    draft = staff("POST", path, json={"template": "lumbar_microdiscectomy_early_return_2w"})
+    walk, hinge = (
+        next(i for i in draft.json["draft"]["items"] if i["code"] == code)
+        for code in ("walk_activate", "hip_hinge")
+    )
+    changes = {"rule": {"slots": {"noon": "12:30", next(iter(walk["rule"]["slots"])): "10:30"}}}
+    staff("PATCH", f"{path}/items/{walk['id']}", json=changes)
+    staff("DELETE", f"{path}/items/{hinge['id']}")
+    shown = staff("GET", f"{path}/preview?days=31").json
+    assert shown["to_date"] == "2026-04-08"
+    before = open_agenda(phone)
+    assert staff("POST", f"{path}/publish", json={}).status_code == 200
+    after = open_agenda(phone)
+    found = {each["id"]: (each["change"], each["due_at"]) for each in shown["occurrences"]}
+    expected = {key: ("appears", due) for key, due in after.items() if key not in before}
+    expected |= {key: ("vanishes", due) for key, due in before.items() if key not in after}
+    expected |= {key: ("moves", due) for key, due in after.items() if before.get(key, due) != due}
+    assert found == expected
+    assert {change for change, _ in found.values()} == {"appears", "moves", "vanishes"}
 
 
 def test_what_lies_beyond_the_days_shown_is_counted(path: str, staff: Caller) -> None:

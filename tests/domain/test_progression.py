@@ -34,7 +34,7 @@ def going(**decisions: str) -> Progression:
 
 
 def code(found: Any) -> str | None:
-    return found and found["code"]
+    return None if found is None else str(found["code"])
 
 
 ACCEPTED = {"stabilise": "accept"}

@@ -157,7 +157,7 @@ rules = st.one_of(
     st.fixed_dictionaries({"valid_for_minutes": st.sampled_from((30, 300, 3000))}),
 )
 place = st.integers(0, 3)
-edits = st.lists(
+edits: st.SearchStrategy[list[tuple[str, Any]]] = st.lists(
     st.one_of(
         st.tuples(st.just("change"), st.tuples(place, rules)),
         st.tuples(st.just("change"), st.tuples(place, rules)),
