@@ -24,7 +24,6 @@ from recovery_service.domain.series import Told
 from recovery_service.errors import InvalidField, NotAllowed, PhaseNotDecidable
 from recovery_service.models import CheckIn, Episode, Patient, PhaseDecision
 from recovery_service.services import audit
-from recovery_service.services.devices import locked_patient
 from recovery_service.services.phase_decisions import progression_of
 from recovery_service.services.plans import require_running
 from recovery_service.services.progress import outcomes_of, pause_of
@@ -106,8 +105,6 @@ def decide_phase(
     if not may_publish_plan(actor):
         raise NotAllowed("decide on a phase")
     require_running(episode)
-    # Own times and zones re-plan, too; whoever comes second must see what the first decided.
-    locked_patient(session, patient.clinic_id, patient.id)
     live = live_revision(session, episode)
     before = progression_of(session, episode, live.phases if live else ())
     if new.phase not in before.decidable(_day(episode, patient, now=now)):

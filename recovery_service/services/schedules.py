@@ -44,6 +44,7 @@ def publish_schedules(
     holds stays when the change is for tomorrow. Items that the revision no
     longer has fall silent.
     """
+    _lock(session, patient)
     course = course_of(episode, patient, effective_from, now=now)
     _follow(session, course, items, progression_of(session, episode, phases))
     follow_episode(session, episode, now=now)
@@ -64,6 +65,7 @@ def replan_episode(session: Session, episode: Episode, patient: Patient, *, now:
     """Let the schedules follow a date, a zone, own times or a phase that changed."""
     if episode.state != "open":
         return
+    _lock(session, patient)
     live = live_revision(session, episode)
     if live is None or live.effective_from is None:
         return
@@ -94,6 +96,7 @@ def release_schedules(
     session: Session, episode: Episode, patient: Patient, *, now: datetime
 ) -> None:
     """Go on from this moment: a release owes nothing of the time of the hold."""
+    _lock(session, patient)
     live = live_revision(session, episode)
     if live is not None and live.effective_from is not None:
         gate = max(now, _gate(episode, patient, live.effective_from))
@@ -140,6 +143,15 @@ def _gate(episode: Episode, patient: Patient, effective_from: date) -> datetime:
     """
     first_day = max(episode.discharge_date, effective_from)
     return start_of_day(patient.time_zone, first_day)
+
+
+def _lock(session: Session, patient: Patient) -> None:
+    """Wait for who is changing the patient, and plan by what has become of it.
+
+    Own times, a zone and the plan are edited by different people at once: whoever comes
+    second must not plan by what it had read before the first was done.
+    """
+    session.refresh(patient, with_for_update={"key_share": True})
 
 
 def _follow_live(session: Session, course: Course, live: PlanRevision) -> None:

@@ -8,10 +8,13 @@ decision on a phase that is not proposed taken.
 
 from datetime import date, datetime, timedelta
 from functools import partial
+from threading import Barrier, Thread
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
@@ -25,8 +28,10 @@ from recovery_service.models import (
     PlanRevision,
     Schedule,
 )
+from recovery_service.services.profile import ProfileChange, change_profile
 from tests.calls import Caller
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
+from tests.waiting import wait_for_a_waiter
 
 SURGERY = date(2026, 2, 27)
 ACCEPT = {"phase": "stabilise", "decision": "accept"}
@@ -383,3 +388,56 @@ def test_a_gate_that_a_new_revision_brings_silences_what_runs_and_the_preview_sa
     closed = next(each for each in today if each["id"] == exercise["id"])
     assert (closed["state"], closed["reason"]) == ("cancelled", "phase_waits")
     assert phase(phone)["next_waits"] is True
+
+
+def test_an_acceptance_waits_for_own_times_that_are_being_saved_and_follows_them(
+    app: Flask,
+    path: str,
+    staff: Caller,
+    clinic: ClinicWithStaff,
+    patient: PatientAtHome,
+    clock: ManualClock,
+) -> None:
+    """Planted: without the patient's lock the phase began at the times just left."""
+    go_to(clock, 50)
+    bearer = clinic.bearer()
+    answers: list[int] = []
+
+    def accept() -> None:
+        answer = app.test_client().post(f"/api/v1{path}/phase", json=AGAINST, headers=bearer)
+        answers.append(answer.status_code)
+
+    own = ProfileChange(
+        preferences={"reminder_times": {"physiotherapy": {"evening": "19:40", "morning": "08:10"}}}
+    )
+    thread = Thread(target=accept)
+    with transaction(clinic.id) as session:
+        change_profile(session, patient.actor(), patient.id, own, now=clock())
+        thread.start()
+        wait_for_a_waiter()
+    thread.join()
+    assert answers == [200]
+    begun = scheduled(patient)["stabilisation_home"]
+    assert begun is not None
+    assert f"{begun.astimezone(ZoneInfo('Europe/London')):%H:%M}" == "19:40"
+
+
+def test_of_two_words_at_once_one_is_kept(
+    app: Flask, path: str, staff: Caller, clinic: ClinicWithStaff, clock: ManualClock
+) -> None:
+    go_to(clock, 50)
+    bearer, start = clinic.bearer(), Barrier(2)
+    answers: list[int] = []
+
+    def accept() -> None:
+        start.wait()
+        answer = app.test_client().post(f"/api/v1{path}/phase", json=AGAINST, headers=bearer)
+        answers.append(answer.status_code)
+
+    threads = [Thread(target=accept) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200, 200]
+    assert len(staff("GET", f"{path}/phase").json["decisions"]) == 1

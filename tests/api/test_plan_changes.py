@@ -8,14 +8,19 @@ that asks to book what is booked counted as open.
 # ruff: noqa: RUF001 - Turkish has a dotless i
 
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from recovery_service.clock import ManualClock
+from recovery_service.database import transaction
+from recovery_service.services.profile import ProfileChange, change_profile
 from tests.calls import Caller
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
+from tests.waiting import wait_for_a_waiter
 
 
 @pytest.fixture
@@ -274,3 +279,33 @@ def test_a_change_of_a_restriction_is_told_in_words(
         "This limit has changed: Lift up to 3 kg",
         f"This limit no longer holds: {dropped['text']['en']}",
     ]
+
+
+def test_a_plan_waits_for_own_times_that_are_being_saved_and_follows_them(
+    app: Flask, path: str, staff: Caller, clinic: ClinicWithStaff, patient: PatientAtHome,
+    phone: Caller, clock: ManualClock,
+) -> None:  # fmt: skip
+    """Planted: without the patient's lock the plan went on at the times just left."""
+    walk = walk_of(live(staff, path))
+    slot = next(iter(walk["rule"]["slots"]))
+    staff("PATCH", path, json={"restrictions": []})
+    bearer = clinic.bearer()
+    answers: list[int] = []
+
+    def publish() -> None:
+        url = f"/api/v1{path}/publish"
+        answers.append(app.test_client().post(url, json={}, headers=bearer).status_code)
+
+    own = ProfileChange(preferences={"reminder_times": {walk["id"]: {slot: "19:40"}}})
+    thread = Thread(target=publish)
+    with transaction(clinic.id) as session:
+        change_profile(session, patient.actor(), patient.id, own, now=clock())
+        thread.start()
+        wait_for_a_waiter()
+    thread.join()
+    assert answers == [200]
+    day = clock().date() + timedelta(days=int(walk["rule"]["from_day"]))
+    listed = phone("GET", f"/me/agenda?from={day}&to={day}").json["items"]
+    times = {each["local_time"] for each in listed if each["slot"] == slot
+             and each["title"] == walk["title"]["en"]}  # fmt: skip
+    assert times == {"19:40"}
