@@ -16,6 +16,7 @@ from recovery_service.dashboard.code_cookie import forget_code, show_code_once, 
 from recovery_service.dashboard.pages import page, pages
 from recovery_service.database import transaction
 from recovery_service.domain.access import CARE
+from recovery_service.domain.dates_in_words import short_date
 from recovery_service.domain.languages import language_of
 from recovery_service.domain.local_time import local_date
 from recovery_service.extensions import parts
@@ -23,7 +24,6 @@ from recovery_service.models import Patient, Site
 from recovery_service.services import audit
 from recovery_service.services.enrolment import create_code
 from recovery_service.services.patient_page import waiting_code
-from recovery_service.services.reason_words import short_date
 from recovery_service.services.scope import current_episode, patient_in_scope
 
 log = structlog.get_logger()

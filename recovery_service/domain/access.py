@@ -1,5 +1,6 @@
 """Who may do what: the actor of a request, and the rules as pure functions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -44,6 +45,12 @@ class Actor:
 def may_publish_plan(actor: Actor) -> bool:
     """Only physiotherapists and surgeons let a plan reach a patient."""
     return not actor.roles.isdisjoint(CLINICIANS)
+
+
+def may_resolve_alert(roles: Iterable[str], tier: str) -> bool:
+    """Only physiotherapists and surgeons close what is pressing; a coordinator the rest."""
+    enough = CARE if tier == "next_business_day" else CLINICIANS
+    return not enough.isdisjoint(roles)
 
 
 def may_read_health(actor: Actor) -> bool:

@@ -24,6 +24,7 @@ from recovery_service.reminders.fence import Fenced, fence, take
 from recovery_service.reminders.held import Ticket
 from recovery_service.reminders.lags import Lags
 from recovery_service.reminders.messages import address_of, message_of
+from recovery_service.reminders.not_done import Watching
 from recovery_service.reminders.outage import is_passing
 from recovery_service.reminders.parcels import Parcel
 from recovery_service.reminders.settling import Settlement, settle
@@ -103,7 +104,8 @@ class Sender:
 
     `chunk` deliveries are claimed and sent at a time; `batch` are claimed to be handed over.
     `lease` must be longer than a channel's own bound on a chunk, or live senders lose their
-    work.
+    work. `watching` is what alerts are raised and passed on by; without it that is left to
+    another worker.
     """
 
     transaction: Transaction
@@ -115,6 +117,7 @@ class Sender:
     batch: int = 500
     chunk: int = 100
     lags: Lags = field(default_factory=Lags)
+    watching: Watching | None = None
 
 
 class _Taken(NamedTuple):

@@ -1,4 +1,4 @@
-"""One tick of the reminder loop, composed: materialise, send, sweep."""
+"""One tick of the reminder loop, composed: materialise, send, sweep, escalate."""
 
 import threading
 from collections import Counter
@@ -16,7 +16,9 @@ from recovery_service.reminders.dispatch import (
     end_uncertain,
     end_unsendable,
 )
+from recovery_service.reminders.escalation import escalate
 from recovery_service.reminders.planner import Materialised, RuleBook, materialise
+from recovery_service.reminders.staff_notices import notify
 from recovery_service.reminders.sweep import Swept, sweep
 from recovery_service.reminders.syncing import CHANNELS, sync
 
@@ -104,12 +106,31 @@ class Loop:
         self._count(dead=end_unsendable(self.sender, now=now))
         self._count(dead=end_uncertain(self.sender, now=now))
         while not self.stopping.is_set():
-            done = sweep(self.sender.transaction, now=now, batch=self._batch)
-            total = Swept(total.closed + done.closed, total.dropped + done.dropped)
-            if max(done) < self._batch:
+            done = sweep(self.sender.transaction, self.sender.watching, now=now, batch=self._batch)
+            total = Swept(*map(sum, zip(total, done, strict=True)))
+            if max(done.closed, done.dropped) < self._batch:
                 break
-        self._count(swept=total.closed)
+        self._count(swept=total.closed, raised=total.raised)
         return total
+
+    def escalate(self) -> int:
+        """Pass on what nobody looked at in time."""
+        now, watching, total = self.sender.clock(), self.sender.watching, 0
+        while watching is not None and not self.stopping.is_set():
+            done = escalate(
+                self.sender.transaction, watching.policy, now=now, batch=self.sender.chunk
+            )
+            total += done
+            if done < self.sender.chunk:
+                break
+        self._count(escalated=total)
+        return total
+
+    def notify(self) -> Counts:
+        """Mail to staff what waits for them."""
+        counts = notify(self.sender, stopped=self.stopping.is_set)
+        self._count(**counts)
+        return counts
 
     def figures(self) -> dict[str, Any]:
         """Return what was done since the start, by name and by channel, and how late."""
@@ -143,7 +164,8 @@ def tick_once(sender: Sender, *, batch: int = BATCH) -> Counts:
         sent = list(threads.map(loop.send, sender.channels))
         sent += threads.map(loop.sync, loop.synced)
     swept = loop.sweep()
+    escalated, mailed = loop.escalate(), loop.notify()
     counts: Counts = Counter(materialised=done.due, missed=done.missed, poisoned=done.poisoned)
     for each in sent:
         counts += each
-    return counts + Counter(swept=swept.closed)
+    return counts + mailed + Counter(swept=swept.closed, escalated=escalated)

@@ -9,13 +9,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
-from recovery_service.domain.adherence import Adherence, Outcome, Pause, adherence
+from recovery_service.domain.adherence import UNANSWERED, Adherence, Outcome, Pause, adherence
 from recovery_service.domain.attention import (
     WEEK,
     FollowUp,
     PainTrend,
     Reason,
     Situation,
+    Unresolved,
     Visit,
     is_warning_sign,
     need,
@@ -31,7 +32,7 @@ from recovery_service.domain.local_time import local_date, zone
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.services import audit
-from recovery_service.services.call_tasks import UNANSWERED, Expecting, check_ins_due
+from recovery_service.services.call_tasks import Expecting, check_ins_due
 from recovery_service.services.caseload_rows import CaseloadRow, statement
 
 Sort = Literal["attention", "name", "newest"]
@@ -160,7 +161,7 @@ def _values(clinic_id: UUID, wish: Wish) -> dict[str, Any]:
         "now": wish.as_of,
         "today": today,
         "counted": EXERCISE,
-        "unanswered": UNANSWERED,
+        "unanswered": list(UNANSWERED),
         "nudged": NUDGED,
         "nudged_from": f"{today - 2 * _DAY:%Y%m%d}",
         "week_from": f"{today - WEEK - _DAY:%Y%m%d}",
@@ -207,6 +208,7 @@ def _entry(
         calls=calls,
         pain=trends,
         warnings=_warnings(row, catalogue, today),
+        alerts=[Unresolved(*each) for each in row.alerts or ()],
         done=exercise.done,
         due=exercise.due,
         follow_ups=follow_ups,
