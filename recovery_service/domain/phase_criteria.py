@@ -21,7 +21,7 @@ class Fact:
 
     `state` is `met`, `not_met`, or `unknown` where too little was reported: that speaks
     for nothing. `entries` are the answers that were looked at, newest first; `done` of
-    `due` stand in their place for a counted fact.
+    `due` sessions, or a `count`, stand in their place for a counted fact.
     """
 
     code: str
@@ -31,6 +31,7 @@ class Fact:
     entries: tuple[tuple[date, Answer], ...] = ()
     done: int | None = None
     due: int | None = None
+    count: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON form, as a decision keeps it."""
@@ -42,6 +43,7 @@ class Fact:
             "entries": [{"date": day.isoformat(), "value": value} for day, value in self.entries],
             "done": self.done,
             "due": self.due,
+            "count": self.count,
         }
 
 
@@ -51,6 +53,7 @@ def judge(
     sessions: Mapping[int, Adherence],
     *,
     today: date,
+    open_alerts: int = 0,
 ) -> tuple[Fact, ...]:
     """Return what is known of each criterion on a local date.
 
@@ -58,10 +61,22 @@ def judge(
     of the last so many days, today included, by that number.
     """
     return tuple(
-        _counted(each, sessions[each.within_days])
+        _alerts(each, open_alerts)
+        if each.fact == "open_alerts"
+        else _counted(each, sessions[each.within_days])
         if each.item is None
         else _reported(each, each.item, answers, today)
         for each in criteria
+    )
+
+
+def _alerts(criterion: Criterion, count: int) -> Fact:
+    return Fact(
+        code=criterion.code,
+        title=criterion.title,
+        state=MET if count <= (criterion.at_most or 0) else NOT_MET,
+        needed=0,
+        count=count,
     )
 
 

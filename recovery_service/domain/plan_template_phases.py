@@ -16,8 +16,9 @@ from recovery_service.domain.plan_template_parts import (
     PlanTemplate,
 )
 
-#: What the service counts by itself. `sessions_share`: exercises done of those due, 0 to 1.
-FACTS = ("sessions_share",)
+#: What the service counts by itself. `sessions_share`: exercises done of those due, 0 to 1;
+#: `open_alerts`: how many nobody has resolved, at this moment.
+FACTS = ("sessions_share", "open_alerts")
 MOST_ENTRIES = 7
 LONGEST = 28
 
@@ -110,23 +111,32 @@ def _criterion(table: Fields, sources: Container[str]) -> Criterion:
     limits = [key for key in ("at_least", "at_most", "in") if table.has(key)]
     if not limits or ("in" in limits and len(limits) > 1):
         table.refuse("needs at_least, at_most, both, or in")
-    if table.has("fact") and (limits != ["at_least"] or table.has("entries")):
-        table.refuse("a fact has at_least and within_days, and nothing else")
+    fact = table.choice("fact", FACTS) if table.has("fact") else None
+    _require_limits(table, fact, limits)
     return Criterion(
         code=table.code(),
         title=table.texts("title"),
         item=table.code("item") if table.has("item") else None,
-        fact=table.choice("fact", FACTS) if table.has("fact") else None,
+        fact=fact,
         one_of=_answers(table),
         entries=table.integer("entries", 1, MOST_ENTRIES) if table.has("entries") else 1,
-        within_days=table.integer("within_days", 1, LONGEST),
+        within_days=1 if fact == "open_alerts" else table.integer("within_days", 1, LONGEST),
         **_range(table),
         **sourced(table, sources),
     )
 
 
+def _require_limits(table: Fields, fact: str | None, limits: list[str]) -> None:
+    if fact is not None and table.has("entries"):
+        table.refuse("a fact has no entries")
+    if fact == "sessions_share" and limits != ["at_least"]:
+        table.refuse("sessions_share has at_least and within_days, and nothing else")
+    if fact == "open_alerts" and (limits != ["at_most"] or table.has("within_days")):
+        table.refuse("open_alerts has at_most, and nothing else")
+
+
 def _range(table: Fields) -> dict[str, Any]:
-    most = 1 if table.has("fact") else 1000
+    most = 1 if table.raw.get("fact") == "sessions_share" else 1000
     found = {
         key: table.number(key, 0, most) if table.has(key) else None
         for key in ("at_least", "at_most")

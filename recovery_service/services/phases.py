@@ -22,7 +22,7 @@ from recovery_service.domain.plan_template_parts import Criterion
 from recovery_service.domain.progression import ACCEPT, DEFER, Progression
 from recovery_service.domain.series import Told
 from recovery_service.errors import InvalidField, NotAllowed, PhaseNotDecidable
-from recovery_service.models import CheckIn, Episode, Patient, PhaseDecision
+from recovery_service.models import Alert, CheckIn, Episode, Patient, PhaseDecision
 from recovery_service.services import audit
 from recovery_service.services.phase_decisions import progression_of
 from recovery_service.services.plans import require_running
@@ -190,13 +190,13 @@ def _facts(
     *,
     now: datetime,
 ) -> tuple[Fact, ...]:
-    """Return what is known of each criterion; two statements, over their days alone."""
+    """Return what is known of each criterion; three statements, over their days alone."""
     criteria = [Criterion.of(each) for each in phase["criteria"]]
     today = local_date(patient.time_zone, now)
     longest = max((each.within_days for each in criteria), default=1)
     told = _told(session, episode, today - timedelta(days=longest - 1), today)
     answers = {day: report.answers for day, report in newest_by_date(told).items()}
-    counted = {each.within_days for each in criteria if each.item is None}
+    counted = {each.within_days for each in criteria if each.fact == "sessions_share"}
     outcomes = outcomes_of(session, episode) if counted else []
     sessions = {
         days: adherence(
@@ -208,7 +208,18 @@ def _facts(
         )
         for days in counted
     }
-    return judge(criteria, answers, sessions, today=today)
+    asked = any(each.fact == "open_alerts" for each in criteria)
+    alerts = _open_alerts(session, episode) if asked else 0
+    return judge(criteria, answers, sessions, today=today, open_alerts=alerts)
+
+
+def _open_alerts(session: Session, episode: Episode) -> int:
+    unresolved = select(func.count()).where(
+        Alert.clinic_id == episode.clinic_id,
+        Alert.episode_id == episode.id,
+        Alert.state != "resolved",
+    )
+    return session.scalar(unresolved) or 0
 
 
 def _told(session: Session, episode: Episode, since: date, until: date) -> list[Told]:

@@ -3,7 +3,7 @@
 Defects planted, each of which turned a test here red: the gate not looked at when schedules
 are planned; acceptance not re-planning; an acceptance without a reason against the facts;
 the restrictions lifted on their day; the first decision counted instead of the last; a
-decision on a phase that is not proposed taken.
+decision on a phase that is not proposed taken; a resolved alert counted.
 """
 
 from datetime import date, datetime, timedelta
@@ -16,11 +16,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.models import (
+    Alert,
     AuditEvent,
     CheckIn,
     PhaseDecision,
@@ -31,6 +32,7 @@ from recovery_service.models import (
 from recovery_service.services.profile import ProfileChange, change_profile
 from tests.calls import Caller
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
+from tests.reports import report_something
 from tests.waiting import wait_for_a_waiter
 
 SURGERY = date(2026, 2, 27)
@@ -141,6 +143,7 @@ def test_the_facts_are_shown_before_its_day_and_accepting_lets_it_begin_on_its_d
         ("walks_20_minutes", "met"),
         ("no_new_weakness", "met"),
         ("wound_closed", "met"),
+        ("no_open_alert", "met"),
         ("does_half_the_exercises", "unknown"),
     ]
     assert proposal["facts"][0]["entries"] == [
@@ -261,6 +264,22 @@ def test_with_every_criterion_met_no_reason_is_asked_and_a_double_tap_is_one_wor
         answer = staff("POST", f"{path}/phase", json=ACCEPT)
         assert answer.status_code == 200, answer.json
     assert len(answer.json["decisions"]) == 1
+
+
+def test_an_alert_that_nobody_has_resolved_speaks_against_it(
+    path: str, staff: Caller, clinic: ClinicWithStaff, patient: PatientAtHome, clock: ManualClock
+) -> None:
+    go_to(clock, 44)
+    report_something(clinic, patient, now=clock())
+    proposal = staff("GET", f"{path}/phase").json["proposal"]
+    (fact,) = [each for each in proposal["facts"] if each["code"] == "no_open_alert"]
+    assert (fact["state"], fact["count"], proposal["state"]) == ("not_met", 1, "not_ready")
+    with transaction(clinic.id) as session:
+        session.execute(
+            update(Alert).values(state="resolved", resolved_at=clock(), resolution="advised")
+        )
+    facts = staff("GET", f"{path}/phase").json["proposal"]["facts"]
+    assert [e["count"] for e in facts if e["code"] == "no_open_alert"] == [0]
 
 
 def test_only_clinicians_decide_and_all_who_care_read(

@@ -88,6 +88,13 @@ def test_the_share_of_sessions_is_of_what_was_due(done: int, due: int, state: st
     assert (found.state, found.done, found.due) == (state, done, due)
 
 
+@pytest.mark.parametrize(("count", "state"), [(0, "met"), (1, "not_met")])
+def test_an_open_alert_speaks_against_it(count: int, state: str) -> None:
+    made = criterion(fact="open_alerts", at_most=0, within_days=1)
+    (found,) = judge([made], {}, {}, today=TODAY, open_alerts=count)
+    assert (found.state, found.count) == (state, count)
+
+
 def test_a_fact_is_kept_as_json() -> None:
     found = fact(WOUND, "wound", "dry").as_json()
     assert found["entries"] == [{"date": "2026-04-10", "value": "dry"}]
@@ -162,7 +169,15 @@ REFUSED: list[tuple[str, Raw, str]] = [
     ("an unknown fact", gated(item=..., entries=..., fact="luck", at_least=1), "unknown fact"),
     ("a share above all", gated(item=..., entries=..., fact="sessions_share", at_least=2),
      "at_least must be a number from 0 to 1"),
-    ("a fact with entries", gated(item=..., fact="sessions_share", at_least=1), "nothing else"),
+    ("a fact with entries", gated(item=..., fact="sessions_share", at_least=1), "no entries"),
+    ("a share at most",
+     gated(item=..., entries=..., fact="sessions_share", at_least=..., at_most=1),
+     "sessions_share has at_least"),
+    ("alerts at least", gated(item=..., entries=..., within_days=..., fact="open_alerts"),
+     "open_alerts has at_most"),
+    ("alerts within days",
+     gated(item=..., entries=..., at_least=..., fact="open_alerts", at_most=0),
+     "open_alerts has at_most"),
     ("no window", gated(within_days=...), "missing within_days"),
     ("no Turkish", gated(title={"en": "Walks"}), "no translation to 'tr'"),
 ]  # fmt: skip

@@ -71,6 +71,7 @@ class FactSchema(ResponseSchema):
     )
     done = fields.Integer(required=True, allow_none=True)
     due = fields.Integer(required=True, allow_none=True)
+    count = fields.Integer(required=True, allow_none=True)
 
 
 class ProposalSchema(ResponseSchema):
