@@ -13,6 +13,7 @@ from recovery_service.domain.emergency_numbers import EmergencyNumbers, parse_em
 from recovery_service.domain.instruments import Instruments, parse_instruments
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
 from recovery_service.domain.milestones import Milestones, parse_milestones
+from recovery_service.domain.plan_template_phases import refuse_what_no_form_asks
 from recovery_service.domain.plan_templates import PlanTemplate, parse_template
 from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.domain.recovery_curve_fields import parse_curves
@@ -50,7 +51,7 @@ class Content:
         crisis_words = parse_crisis_words(raw["crisis_words"], sources=sources)
         return cls(
             sources=sources,
-            templates=_templates(raw["plan_templates"], sources),
+            templates=_templates(raw["plan_templates"], sources, check_ins),
             check_ins=check_ins,
             crisis_words=crisis_words,
             alert_policy=parse_alert_policy(raw["alert_policy"], sources=sources),
@@ -116,13 +117,14 @@ def _sources(raw: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _templates(
-    raw: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str]
+    raw: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str], check_ins: Catalogue
 ) -> dict[str, PlanTemplate]:
     templates: dict[str, PlanTemplate] = {}
     for file, content in raw.items():
         template = parse_template(content, file=file, sources=sources)
         if file != f"{template.code}.toml":
             raise ContentError(file, "template", f"the file must be named {template.code}.toml")
+        refuse_what_no_form_asks(template, check_ins, file=file)
         templates[template.code] = template
     for procedure in PROCEDURES:
         own = [one for one in templates.values() if one.procedure == procedure]

@@ -221,3 +221,14 @@ class TooManyDevices(Conflict):
     def __init__(self, limit: int) -> None:
         super().__init__(f"A patient may have {limit} devices.")
         self.limit = limit
+
+
+class PhaseNotDecidable(Conflict):
+    """There is nothing to decide on this phase: it waits for no clinician, or not yet."""
+
+    code = "phase_not_decidable"
+
+    def __init__(self, phase: str) -> None:
+        message = "Only the phase that is proposed now, or the last accepted one, can be decided."
+        super().__init__(message, errors=[FieldError("/phase", message)])
+        self.phase = phase

@@ -14,10 +14,12 @@ from recovery_service.models.infrastructure import AttemptBucket, DirectoryEntry
 from recovery_service.models.occurrences import Occurrence, OccurrenceAction
 from recovery_service.models.patients import Patient, PatientExternalId
 from recovery_service.models.plans import (
+    PhaseDecision,
     PlanItem,
     PlanRestriction,
     PlanRevision,
     PlanTemplate,
+    PlanTemplateBase,
     PlanTemplateVersion,
     RecoveryPlan,
 )
@@ -52,10 +54,12 @@ __all__ = [
     "OccurrenceAction",
     "Patient",
     "PatientExternalId",
+    "PhaseDecision",
     "PlanItem",
     "PlanRestriction",
     "PlanRevision",
     "PlanTemplate",
+    "PlanTemplateBase",
     "PlanTemplateVersion",
     "Questionnaire",
     "QuestionnaireResponse",

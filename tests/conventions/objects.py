@@ -16,7 +16,7 @@ from recovery_service.models import (
     SiteHoliday,
     StaffAbsence,
 )
-from recovery_service.services import templates
+from recovery_service.services.template_versions import NewVersion, save_version
 from tests.domain.made_up_questionnaires import like_the_rmdq
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
 from tests.plan_rows import materialise, plan_item
@@ -32,7 +32,7 @@ def furnish(clinic: ClinicWithStaff, *, now: datetime) -> None:
         session.add(SiteHoliday(clinic_id=clinic.id, site_id=clinic.site_id, day=HOLIDAY))
         actor = clinic.actor("surgeon")
         own = template(f"{TEMPLATE}_{clinic.id.hex[:8]}")
-        templates.save_version(session, actor, parts().content, own, based_on=None, now=now)
+        save_version(session, actor, parts().content, NewVersion(content=own), now=now)
 
 
 def template(code: str) -> dict[str, Any]:

@@ -90,6 +90,22 @@ def _plans(ids: dict[str, UUID]) -> Rows:
             "content_hash": "0" * 64,
             "created_by": ids["staff_member"],
         },
+        "plan_template_base": {
+            "version_id": ids["plan_template_version"],
+            "code": "shipped",
+            "number": 1,
+            "content": {},
+            "content_hash": "0" * 64,
+        },
+        "phase_decision": {
+            "episode_id": ids["episode"],
+            "number": 1,
+            "phase": "stabilise",
+            "decision": "accept",
+            "facts": [],
+            "decided_by": ids["staff_member"],
+            "decided_at": NOW,
+        },
         "recovery_plan": {
             "episode_id": ids["episode"],
             "template_code": "own",
@@ -306,6 +322,7 @@ _DISTINCT: dict[str, Any] = {
     "episode": lambda: {"state": "ended", "end_reason": "completed", "ended_on": DAY},
     "plan_template": lambda: {"code": token_hex(4)},
     "plan_template_version": lambda: {"number": 2},
+    "phase_decision": lambda: {"number": 2},
     "plan_revision": lambda: {
         "number": 2,
         "state": "superseded",

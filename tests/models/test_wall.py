@@ -30,6 +30,8 @@ APPEND_ONLY = {
     "check_in",
     "consent",
     "occurrence_action",
+    "phase_decision",
+    "plan_template_base",
     "plan_template_version",
     "questionnaire_response",
 }
