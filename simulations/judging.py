@@ -1,0 +1,202 @@
+"""One patient's twelve weeks put to the real engine, check-in by check-in, as they arrive."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from uuid import UUID
+
+from recovery_service.domain.red_flag_rules import TIERS, RedFlagRules
+from recovery_service.domain.red_flags import Finding, Situation, evaluate
+from simulations.alert_books import Alert, AlertBooks
+from simulations.assumptions import Assumptions
+from simulations.diaries import SURGERY, CheckIn, Diary, keep_diary
+from simulations.patients import Patient, Planted, Planting, draw_patient
+
+FOUND, LATE, MISSED = "found", "late", "missed"
+NOT_TOLD, IN_HOSPITAL = "not told", "in hospital"
+#: The sweep for silence looks as long as the rule for it does.
+_SILENCE_TO = 14
+_NOBODY = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a planted complication.
+
+    `found`: the first check-in that told of it (or, where the rule asks for a course,
+    the first that completed one) was answered by one of its rules at its tier or a
+    stricter one. `late`: a later one was. `missed`: none was. `not told`: no check-in,
+    or too few, carried the symptom. `in hospital`: it began before the discharge.
+    """
+
+    complication: str
+    tier: str
+    outcome: str
+    from_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A check-in: its day, what it met (rule and tier), and which alerts it raised."""
+
+    day: int
+    findings: tuple[tuple[str, str], ...]
+    alerts: tuple[Alert, ...]
+    without_cause: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One patient, judged. `silences`: alerts that no check-in raised; `pains`: (item, day, pain).
+
+    `days_at_home` are what rates per 100 patient-days count by.
+    """
+
+    number: int
+    procedure: str
+    check_ins: tuple[Judged, ...]
+    silences: tuple[Alert, ...]
+    verdicts: tuple[Verdict, ...]
+    pains: tuple[tuple[str, int, int], ...]
+    days_at_home: int
+    due: int
+
+
+def live_and_judge(
+    number: int, seed: int, assumptions: Assumptions, rules: RedFlagRules, planting: Planting
+) -> Outcome:
+    """Draw the patient of that number and judge what they send; the seed decides all."""
+    random = Random(f"{seed}/{number}")
+    patient = draw_patient(number, assumptions, planting, random)
+    diary = keep_diary(patient, assumptions, rules.catalogue, random, reliable=planting.drill)
+    return judge(diary, assumptions, rules)
+
+
+def judge(diary: Diary, assumptions: Assumptions, rules: RedFlagRules) -> Outcome:
+    """Put a diary to the rules in the order of arrival, silences in between."""
+    patient = diary.patient
+    findings = [_findings(diary, place, rules) for place in range(len(diary.check_ins))]
+    books = AlertBooks(
+        {rule.id: rule for rule in rules.rules},
+        {tier: int(assumptions.figures[f"resolved_after_days_{tier}"]) for tier in TIERS},
+    )
+    judged: list[Judged] = []
+    silences: list[Alert] = []
+    quiet = list(_silent_days(diary))
+    for check_in, found in zip(diary.check_ins, findings, strict=True):
+        arrived = (check_in.received_at.date() - SURGERY).days
+        while quiet and quiet[0][0] < arrived:
+            silences += _swept(diary, *quiet.pop(0), rules, books)
+        judged.append(_judged(check_in, found, books.enter(found, day=arrived)))
+    for day, missed in quiet:
+        silences += _swept(diary, day, missed, rules, books)
+    return Outcome(
+        number=patient.number,
+        procedure=patient.procedure,
+        check_ins=tuple(judged),
+        silences=tuple(silences),
+        verdicts=tuple(_verdict(one, diary, findings) for one in patient.planted),
+        pains=_pains(diary),
+        days_at_home=len(diary.days) - patient.discharge_day,
+        due=len(diary.due),
+    )
+
+
+def _findings(diary: Diary, place: int, rules: RedFlagRules) -> tuple[Finding, ...]:
+    check_in = diary.check_ins[place]
+    return evaluate(rules, diary.check_ins[: place + 1], _situation(diary.patient, check_in))
+
+
+def _situation(patient: Patient, check_in: CheckIn) -> Situation:
+    return Situation(
+        episode_id=check_in.episode_id,
+        procedure=patient.procedure,
+        surgery_date=SURGERY,
+        local_date=check_in.local_date,
+        facts=check_in.facts,
+    )
+
+
+def _judged(check_in: CheckIn, findings: tuple[Finding, ...], alerts: tuple[Alert, ...]) -> Judged:
+    asked_for = {rule for one in check_in.tells for rule in one.complication.rules}
+    return Judged(
+        day=check_in.day,
+        findings=tuple((one.rule_id, one.tier) for one in findings),
+        alerts=alerts,
+        without_cause=tuple(one.rule_id for one in alerts if one.rule_id not in asked_for),
+    )
+
+
+def _silent_days(diary: Diary) -> Iterator[tuple[int, int]]:
+    """Yield the days of the first two weeks that end with due check-ins missing, and how many."""
+    sent = {one.day for one in diary.check_ins}
+    missed = 0
+    for day in (each for each in diary.due if each <= _SILENCE_TO):
+        missed = 0 if day in sent else missed + 1
+        if missed > 1:
+            yield day, missed
+
+
+def _swept(
+    diary: Diary, day: int, missed: int, rules: RedFlagRules, books: AlertBooks
+) -> tuple[Alert, ...]:
+    """Judge a day that ended without a check-in by its silence alone."""
+    situation = Situation(
+        episode_id=diary.check_ins[0].episode_id if diary.check_ins else _NOBODY,
+        procedure=diary.patient.procedure,
+        surgery_date=SURGERY,
+        local_date=SURGERY + timedelta(days=day),
+        facts={"check_ins_missed": missed},
+    )
+    return books.enter(evaluate(rules, (), situation), day=day, by_check_in=False)
+
+
+def _verdict(one: Planted, diary: Diary, findings: list[tuple[Finding, ...]]) -> Verdict:
+    telling = [place for place, each in enumerate(diary.check_ins) if one in each.tells]
+    must = _complete(telling, one.complication.tellings, diary)
+    answered = [place for place in telling if _is_answered(one, findings[place])]
+    return Verdict(
+        complication=one.complication.code,
+        tier=one.complication.tier,
+        outcome=_outcome(one, must, answered),
+        from_day=one.from_day,
+    )
+
+
+def _complete(telling: list[int], tellings: int, diary: Diary) -> list[int]:
+    """Return the places from which on so many days have told of it."""
+    days = [diary.check_ins[place].day for place in telling]
+    return [
+        place
+        for place, n in zip(telling, range(1, len(days) + 1), strict=True)
+        if len(set(days[:n])) >= tellings
+    ]
+
+
+def _outcome(one: Planted, must: list[int], answered: list[int]) -> str:
+    if one.in_hospital:
+        return IN_HOSPITAL
+    if not must:
+        return NOT_TOLD
+    if not answered:
+        return MISSED
+    return FOUND if answered[0] <= must[0] else LATE
+
+
+def _is_answered(one: Planted, findings: tuple[Finding, ...]) -> bool:
+    wanted = TIERS.index(one.complication.tier)
+    return any(
+        each.rule_id in one.complication.rules and TIERS.index(each.tier) <= wanted
+        for each in findings
+    )
+
+
+def _pains(diary: Diary) -> tuple[tuple[str, int, int], ...]:
+    """Return what was answered about pain, the trouble of the days in it."""
+    return tuple(
+        (item, one.day, one.answers[item])
+        for one in diary.check_ins
+        for item in diary.patient.levels
+        if item in one.answers
+    )
