@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seed=wanted.seed,
                 planting=planting,
                 processes=wanted.processes,
-            )
+            ),
+            rules,
         )
         for patients, planting in (
             (wanted.patients, Planting()),

@@ -91,6 +91,7 @@ class Complication:
     tier: str
     rules: frozenset[str]
     tellings: int
+    once: bool
     on_opioid: bool
     variants: tuple[Variant, ...]
 
@@ -191,6 +192,7 @@ def _complication(table: Mapping[str, Any]) -> Complication:
         tier=table["tier"],
         rules=frozenset(table["rules"]),
         tellings=table.get("tellings", 1),
+        once=table.get("once", False),
         on_opioid=table.get("on_opioid", False),
         variants=tuple(Variant(**variant) for variant in table["variants"]),
     )

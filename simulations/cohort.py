@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import sqrt
 
+from recovery_service.domain.red_flag_conditions import FactIs
 from recovery_service.domain.red_flag_rules import TIERS, RedFlagRules
 from simulations.assumptions import Assumptions
 from simulations.judging import FOUND, LATE, MISSED, Judged, Outcome, live_and_judge
@@ -47,8 +48,10 @@ class Totals:
     Counters: `findings`, `alerts`, `without_cause` and `silences` by rule; `alerting`
     (check-ins) by strictest tier; `sent` and `alerted` (check-ins) by day since surgery;
     `verdicts` by complication and outcome. `pains` by procedure, item and day.
+    `of_facts` are the rules that read no answer but what the service counts itself.
     """
 
+    of_facts: frozenset[str] = frozenset()
     patients: int = 0
     patients_alerted: int = 0
     patient_days: int = 0
@@ -56,6 +59,7 @@ class Totals:
     check_ins: int = 0
     with_findings: int = 0
     with_alerts: int = 0
+    with_alerts_of_answers: int = 0
     findings: Counter[str] = field(default_factory=Counter)
     alerts: Counter[str] = field(default_factory=Counter)
     alerts_by_tier: Counter[str] = field(default_factory=Counter)
@@ -94,6 +98,9 @@ class Totals:
         self.without_cause.update(one.without_cause)
         if one.alerts:
             self.with_alerts += 1
+            self.with_alerts_of_answers += any(
+                alert.rule_id not in self.of_facts for alert in one.alerts
+            )
             strictest = min((alert.tier for alert in one.alerts), key=TIERS.index)
             self.alerting[strictest] += 1
             self.alerted[one.day, strictest] += 1
@@ -146,9 +153,15 @@ def outcomes(
         yield from pool.map(live, range(patients), chunksize=_CHUNK)
 
 
-def total(found: Iterable[Outcome]) -> Totals:
-    """Add outcomes up."""
-    totals = Totals()
+def total(found: Iterable[Outcome], rules: RedFlagRules) -> Totals:
+    """Add up what was judged by the rules."""
+    totals = Totals(of_facts=frozenset(_of_facts(rules)))
     for one in found:
         totals.add(one)
     return totals
+
+
+def _of_facts(rules: RedFlagRules) -> Iterator[str]:
+    for rule in rules.rules:
+        if any(isinstance(one, FactIs) for way in rule.when for one in way):
+            yield rule.id

@@ -1,7 +1,7 @@
 """What a patient sends: check-ins on the forms of the service, as phones bring them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
@@ -101,6 +101,7 @@ class _Writing:
     random: Random
     reliable: bool = False
     sent: int = 0
+    owed: tuple[Planted, ...] = ()
     forms: dict[bool, Form] = field(default_factory=dict)
 
     def is_due(self, day: int) -> bool:
@@ -108,11 +109,21 @@ class _Writing:
 
     def of_day(self, day: Day) -> Iterator[CheckIn]:
         """Yield what is sent about a day; none, one, or several."""
+        day = self._with_what_is_owed(day)
         if not self._at_home(day.day) or not self._answers(day):
             return
+        self.owed = ()
         yield from self._corrected(day, self._written(day, _MORNING))
         if self._happens("second_of_the_day"):
             yield self._written(day, _EVENING)
+
+    def _with_what_is_owed(self, day: Day) -> Day:
+        """Add what happened since the last check-in and is asked for as that."""
+        before = {item: answer for one in self.owed
+                  for item, answer in told_answers(one.variant, self.patient).items()}  # fmt: skip
+        felt = (*self.owed, *day.felt)
+        self.owed = tuple(one for one in felt if one.complication.once)
+        return replace(day, answers={**day.answers, **before}, felt=felt)
 
     def _at_home(self, day: int) -> bool:
         away = any(one.to_day < day <= one.away_until for one in self.patient.planted)
@@ -188,23 +199,9 @@ class _Writing:
             return
         asked = [tap for tap in _MIS_TAPS if tap[0] in check_in.answers]
         item, answer = self.random.choice(asked)
-        yield _changed(check_in, {**check_in.answers, item: answer})
+        yield replace(check_in, answers={**check_in.answers, item: answer})
         if self._happens("mis_tap_corrected"):
             yield self._written(day, _EVENING, supersedes=check_in.id)
-
-
-def _changed(check_in: CheckIn, answers: Mapping[str, Any]) -> CheckIn:
-    return CheckIn(
-        id=check_in.id,
-        episode_id=check_in.episode_id,
-        local_date=check_in.local_date,
-        recorded_at=check_in.recorded_at,
-        received_at=check_in.received_at,
-        answers=answers,
-        note=check_in.note,
-        tells=check_in.tells,
-        facts=check_in.facts,
-    )
 
 
 def _is_shown(show_if: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> bool:

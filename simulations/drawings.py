@@ -9,9 +9,15 @@ import vl_convert
 from recovery_service.domain.red_flag_rules import TIERS, RedFlagRules
 from simulations.assumptions import Assumptions
 from simulations.cohort import Totals
+from simulations.patients import LAST_DAY
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _COLOURS = {"emergency": "#b3261e", "same_day": "#d98200", "next_business_day": "#3b6ea5"}
+_DAY: Mapping[str, Any] = {
+    "field": "day",
+    "type": "quantitative",
+    "title": "Days after surgery",
+}
 _CONFIG: Mapping[str, Any] = {"font": "sans-serif", "view": {"stroke": None}}
 
 
@@ -33,7 +39,6 @@ def draw(folder: Path, load: Totals, assumptions: Assumptions, rules: RedFlagRul
 
 def trajectories(load: Totals, assumptions: Assumptions) -> Mapping[str, Any]:
     """Draw mean and SD of each pain by day, and the anchors that they were drawn around."""
-    day = {"field": "day", "type": "quantitative", "title": "Days after surgery"}
     pain = {"type": "quantitative", "title": "Pain, 0 to 10", "scale": {"domain": [0, 10]}}
     band = {"y": {"field": "low", **pain}, "y2": {"field": "high"}}
     of_cohort = {"filter": "datum.basis == 'cohort'"}
@@ -47,7 +52,7 @@ def trajectories(load: Totals, assumptions: Assumptions) -> Mapping[str, Any]:
         "spec": {
             "width": 320,
             "height": 150,
-            "encoding": {"x": day},
+            "encoding": {"x": _DAY},
             "layer": [
                 {"transform": [of_cohort], "mark": {"type": "area", "opacity": 0.2},
                  "encoding": band},
@@ -79,7 +84,7 @@ def alerts_by_day(load: Totals) -> Mapping[str, Any]:
         "height": 220,
         "mark": "bar",
         "encoding": {
-            "x": {"field": "day", "type": "quantitative", "title": "Days after surgery"},
+            "x": {**_DAY, "scale": {"domain": [-1, LAST_DAY + 1], "nice": False}},
             "y": share,
             "color": _tier_colour(),
         },

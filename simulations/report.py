@@ -30,6 +30,9 @@ def _head(load: Totals) -> Iterator[str]:
     yield f"{load.patients} patients, {load.patient_days} days at home, {load.check_ins} check-ins"
     yield f"  check-ins with a finding     {load.with_findings / load.check_ins:6.1%}"
     yield f"  check-ins that alert         {load.share_that_alerts:6.1%}   ({shares})"
+    of_answers = load.with_alerts_of_answers / load.check_ins
+    without = ", ".join(sorted(load.of_facts))
+    yield f"    by their answers alone     {of_answers:6.1%}   (without {without})"
     yield f"  alerts a patient             {sum(load.alerts.values()) / load.patients:6.2f}"
     yield f"  patients never alerted about {1 - load.patients_alerted / load.patients:6.1%}"
     yield f"  alerts of silence, by no check-in: {sum(load.silences.values())}"
