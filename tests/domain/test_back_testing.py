@@ -139,8 +139,9 @@ def test_each_check_in_is_judged_with_what_had_arrived_before_it() -> None:
     """A correction that came later takes nothing back of what the rule had said, nor its tier."""
     first, second = course("1: fall=yes head_injury=yes | 1: fall=yes")
     corrected = replace(second, supersedes=first.id)
-    counted = compared(changed(), history([corrected, first]))["rules"]["FALL1"]["changed"]
-    assert (counted["fires"], counted["by_tier"]["emergency"]) == (1, 1)
+    rule = compared(changed(), history([corrected, first]))["rules"]["FALL1"]
+    for counted in (rule["in_force"], rule["changed"]):
+        assert (counted["fires"], counted["by_tier"]["emergency"]) == (1, 1)
 
 
 def test_days_outside_the_window_are_read_and_not_judged() -> None:
