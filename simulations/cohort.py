@@ -10,7 +10,7 @@ from math import sqrt
 from recovery_service.domain.red_flag_conditions import FactIs
 from recovery_service.domain.red_flag_rules import TIERS, RedFlagRules
 from simulations.assumptions import Assumptions
-from simulations.judging import FOUND, LATE, MISSED, Judged, Outcome, live_and_judge
+from simulations.judging import FOUND, LATE, MISSED, Answered, Outcome, live_and_judge
 from simulations.patients import Planting
 
 _CHUNK = 25
@@ -88,7 +88,7 @@ class Totals:
         for item, day, pain in outcome.pains:
             self.pains.setdefault((outcome.procedure, item, day), Spread()).add(pain)
 
-    def _add_check_in(self, one: Judged) -> None:
+    def _add_check_in(self, one: Answered) -> None:
         self.check_ins += 1
         self.sent[one.day] += 1
         self.with_findings += bool(one.findings)

@@ -70,6 +70,11 @@ class Diary:
     days: tuple[Day, ...]
     due: tuple[int, ...]
 
+    @property
+    def episode_id(self) -> UUID:
+        """The patient's one episode."""
+        return _episode_of(self.patient)
+
 
 def keep_diary(
     patient: Patient,
@@ -148,7 +153,7 @@ class _Writing:
         self.sent += 1
         return CheckIn(
             id=UUID(int=self.patient.number * 1000 + self.sent),
-            episode_id=UUID(int=self.patient.number + 1),
+            episode_id=_episode_of(self.patient),
             local_date=on,
             recorded_at=recorded,
             received_at=recorded + late,
@@ -202,6 +207,10 @@ class _Writing:
         yield replace(check_in, answers={**check_in.answers, item: answer})
         if self._happens("mis_tap_corrected"):
             yield self._written(day, _EVENING, supersedes=check_in.id)
+
+
+def _episode_of(patient: Patient) -> UUID:
+    return UUID(int=patient.number + 1)
 
 
 def _is_shown(show_if: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> bool:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from random import Random
-from uuid import UUID
 
+from recovery_service.domain.judgement import Judged, judge_report
 from recovery_service.domain.red_flag_rules import TIERS, RedFlagRules
-from recovery_service.domain.red_flags import Finding, Situation, evaluate
+from recovery_service.domain.red_flags import Situation, evaluate
 from simulations.alert_books import Alert, AlertBooks
 from simulations.assumptions import Assumptions
 from simulations.diaries import SURGERY, CheckIn, Diary, keep_diary
@@ -17,7 +17,6 @@ FOUND, LATE, MISSED = "found", "late", "missed"
 NOT_TOLD, IN_HOSPITAL = "not told", "in hospital"
 #: The sweep for silence looks as long as the rule for it does.
 _SILENCE_TO = 14
-_NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Answered:
     """A check-in: its day, what it met (rule and tier), and which alerts it raised."""
 
     day: int
@@ -55,7 +54,7 @@ class Outcome:
 
     number: int
     procedure: str
-    check_ins: tuple[Judged, ...]
+    check_ins: tuple[Answered, ...]
     silences: tuple[Alert, ...]
     verdicts: tuple[Verdict, ...]
     pains: tuple[tuple[str, int, int], ...]
@@ -81,20 +80,21 @@ def judge(diary: Diary, assumptions: Assumptions, rules: RedFlagRules) -> Outcom
         {rule.id: rule for rule in rules.rules},
         {tier: int(assumptions.figures[f"resolved_after_days_{tier}"]) for tier in TIERS},
     )
-    judged: list[Judged] = []
+    answered: list[Answered] = []
     silences: list[Alert] = []
     quiet = list(_silent_days(diary))
     for check_in, found in zip(diary.check_ins, findings, strict=True):
         arrived = (check_in.received_at.date() - SURGERY).days
         while quiet and quiet[0][0] < arrived:
             silences += _swept(diary, *quiet.pop(0), rules, books)
-        judged.append(_judged(check_in, found, books.enter(found, day=arrived)))
+        alerts = books.enter(found, at=check_in.received_at)
+        answered.append(_answered(check_in, found, alerts))
     for day, missed in quiet:
         silences += _swept(diary, day, missed, rules, books)
     return Outcome(
         number=patient.number,
         procedure=patient.procedure,
-        check_ins=tuple(judged),
+        check_ins=tuple(answered),
         silences=tuple(silences),
         verdicts=tuple(_verdict(one, diary, findings) for one in patient.planted),
         pains=_pains(diary),
@@ -103,9 +103,11 @@ def judge(diary: Diary, assumptions: Assumptions, rules: RedFlagRules) -> Outcom
     )
 
 
-def _findings(diary: Diary, place: int, rules: RedFlagRules) -> tuple[Finding, ...]:
+def _findings(diary: Diary, place: int, rules: RedFlagRules) -> tuple[Judged, ...]:
+    """Judge a check-in as the service does: on its own date, and the later ones it changes."""
     check_in = diary.check_ins[place]
-    return evaluate(rules, diary.check_ins[: place + 1], _situation(diary.patient, check_in))
+    situation = _situation(diary.patient, check_in)
+    return judge_report(rules, diary.check_ins[:place], check_in, situation)
 
 
 def _situation(patient: Patient, check_in: CheckIn) -> Situation:
@@ -118,11 +120,13 @@ def _situation(patient: Patient, check_in: CheckIn) -> Situation:
     )
 
 
-def _judged(check_in: CheckIn, findings: tuple[Finding, ...], alerts: tuple[Alert, ...]) -> Judged:
+def _answered(
+    check_in: CheckIn, findings: tuple[Judged, ...], alerts: tuple[Alert, ...]
+) -> Answered:
     asked_for = {rule for one in check_in.tells for rule in one.complication.rules}
-    return Judged(
+    return Answered(
         day=check_in.day,
-        findings=tuple((one.rule_id, one.tier) for one in findings),
+        findings=tuple((one.finding.rule_id, one.finding.tier) for one in findings),
         alerts=alerts,
         without_cause=tuple(one.rule_id for one in alerts if one.rule_id not in asked_for),
     )
@@ -142,17 +146,19 @@ def _swept(
     diary: Diary, day: int, missed: int, rules: RedFlagRules, books: AlertBooks
 ) -> tuple[Alert, ...]:
     """Judge a day that ended without a check-in by its silence alone."""
+    on = SURGERY + timedelta(days=day)
     situation = Situation(
-        episode_id=diary.check_ins[0].episode_id if diary.check_ins else _NOBODY,
+        episode_id=diary.episode_id,
         procedure=diary.patient.procedure,
         surgery_date=SURGERY,
-        local_date=SURGERY + timedelta(days=day),
+        local_date=on,
         facts={"check_ins_missed": missed},
     )
-    return books.enter(evaluate(rules, (), situation), day=day, by_check_in=False)
+    found = [Judged(finding=one, about=on, new=True) for one in evaluate(rules, (), situation)]
+    return books.enter(found, at=datetime.combine(on, time.max, tzinfo=UTC))
 
 
-def _verdict(one: Planted, diary: Diary, findings: list[tuple[Finding, ...]]) -> Verdict:
+def _verdict(one: Planted, diary: Diary, findings: list[tuple[Judged, ...]]) -> Verdict:
     telling = [place for place, each in enumerate(diary.check_ins) if one in each.tells]
     must = _complete(telling, one.complication.tellings, diary)
     answered = [place for place in telling if _is_answered(one, findings[place])]
@@ -184,10 +190,10 @@ def _outcome(one: Planted, must: list[int], answered: list[int]) -> str:
     return FOUND if answered[0] <= must[0] else LATE
 
 
-def _is_answered(one: Planted, findings: tuple[Finding, ...]) -> bool:
+def _is_answered(one: Planted, findings: tuple[Judged, ...]) -> bool:
     wanted = TIERS.index(one.complication.tier)
     return any(
-        each.rule_id in one.complication.rules and TIERS.index(each.tier) <= wanted
+        each.finding.rule_id in one.complication.rules and TIERS.index(each.finding.tier) <= wanted
         for each in findings
     )
 

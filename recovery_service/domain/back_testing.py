@@ -46,7 +46,8 @@ class PastAlert(NamedTuple):
 class EpisodeHistory:
     """One episode's past, and the local dates that are looked at, both inclusive.
 
-    Check-ins of other dates are read for their course, and judged no more.
+    Check-ins of other dates are read for their course, and judged no more; alerts that
+    were raised on others overlap with fires, and are followed no more.
     """
 
     episode_id: UUID
@@ -56,6 +57,10 @@ class EpisodeHistory:
     last_day: date
     check_ins: Sequence[AnsweredReport]
     alerts: Sequence[PastAlert] = ()
+
+    def looks_at(self, day: date) -> bool:
+        """Say whether the date is one of those that are looked at."""
+        return self.first_day <= day <= self.last_day
 
 
 class BackTest:
@@ -89,7 +94,7 @@ class BackTest:
         for fire in sorted(changed):
             standing = {one.rule_id for one in history.alerts if one.stood_on(fire.day)}
             report.overlap(fire.rule_id, standing)
-        for alert in history.alerts:
+        for alert in (one for one in history.alerts if history.looks_at(one.raised_on)):
             during: dict[str, str] = {}
             for fire, tier in changed.items():
                 if alert.stood_on(fire.day):
@@ -102,12 +107,12 @@ class BackTest:
         changed: Fires = {}
         arrived = sorted(history.check_ins, key=lambda one: (one.received_at, one.id))
         for place, check_in in enumerate(arrived, start=1):
-            if not history.first_day <= check_in.local_date <= history.last_day:
-                continue
-            self.report.check_ins += 1
-            situation = _situation(history, check_in.local_date)
-            for finding in evaluate(self._both, arrived[:place], situation):
-                self._enter(finding, situation, now, changed)
+            self.report.check_ins += history.looks_at(check_in.local_date)
+            for day in _days_changed(arrived[:place]):
+                if history.looks_at(day):
+                    situation = _situation(history, day)
+                    for finding in evaluate(self._both, arrived[:place], situation):
+                        self._enter(finding, situation, now, changed)
         return now, changed
 
     def _enter(self, finding: Finding, of: Situation, now: Fires, changed: Fires) -> None:
@@ -117,6 +122,12 @@ class BackTest:
             now[fire] = _strictest(now.get(fire), finding.tier)
         if finding.rule_id != rule_id or rule_id in self._same:
             changed[fire] = _strictest(changed.get(fire), finding.tier)
+
+
+def _days_changed(arrived: Sequence[AnsweredReport]) -> list[date]:
+    """Return the date of the last report and the later ones that it may complete a course of."""
+    own = arrived[-1].local_date
+    return sorted({one.local_date for one in arrived if one.local_date >= own})
 
 
 def _situation(history: EpisodeHistory, day: date) -> Situation:

@@ -1,9 +1,9 @@
 """Changed rules against the past: what is new, lost, or of another tier, and which alerts stay.
 
-Planted, each red here: check-ins judged with what came later; a fire counted for each check-in
-of a day; the less strict tier of a day; days outside the window judged, or counted; an alert
-kept by a weaker fire; a rule that is in one set only taken for one of both; examples without
-end; alerts counted in whatever episode.
+Planted, each red here: check-ins judged with what came later; the last tier of a day for its
+strictest; only the own date of what came late; days outside the window judged, or counted; a
+rule of one set taken for one of both; an alert kept by a weaker fire, or by one of another
+day; rates of one patient-day; examples without end, or of alerts that nobody needed.
 """
 
 from collections.abc import Callable, Sequence
@@ -142,6 +142,14 @@ def test_each_check_in_is_judged_with_what_had_arrived_before_it() -> None:
     rule = compared(changed(), history([corrected, first]))["rules"]["FALL1"]
     for counted in (rule["in_force"], rule["changed"]):
         assert (counted["fires"], counted["by_tier"]["emergency"]) == (1, 1)
+
+
+def test_a_check_in_that_came_late_completes_the_course_of_a_later_day() -> None:
+    """Severe pain on two days in a row, told in the wrong order, is found all the same."""
+    first, second = course("4-5: nrs_leg=9")
+    late = replace(first, received_at=second.received_at + timedelta(days=1))
+    report = compared(changed(), history([second, late]))
+    assert report["rules"]["PAIN2"]["changed"]["fires"] == 1
 
 
 def test_days_outside_the_window_are_read_and_not_judged() -> None:
