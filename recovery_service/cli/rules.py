@@ -1,6 +1,5 @@
 """Red-flag rules from the outside: changed ones put to the past."""
 
-import tomllib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +20,7 @@ from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.domain.red_flag_rules import RedFlagRules
 from recovery_service.extensions import db, parts
 from recovery_service.services import audit
-from recovery_service.services.back_testing import Past, back_test, changed_rules
+from recovery_service.services.back_testing import Past, back_test, changed_rules, rule_tables
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -58,9 +57,9 @@ def backtest(
 
 def _read(file: Path) -> RedFlagRules:
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        raw = rule_tables(file.read_text(encoding="utf-8"))
     except ValueError as broken:
-        raise Refusal(f"{file.name} is not TOML in UTF-8: {broken}") from None
+        raise Refusal(f"{file.name} is not TOML of rules: {broken}") from None
     return changed_rules(parts().content, raw, file=file.name)
 
 

@@ -1,5 +1,7 @@
 """Back-testing on what is stored: three statements a batch of episodes, whatever their history."""
 
+import json
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -68,6 +70,18 @@ class Past:
             "last": self.last_day,
             "procedure": self.procedure,
         }
+
+
+def rule_tables(text: str) -> dict[str, Any]:
+    """Read TOML as far as JSON has its values; raises ValueError for dates, NaN and no TOML."""
+    try:
+        raw = tomllib.loads(text)
+        json.dumps(raw, allow_nan=False)
+    except TypeError as strange:
+        raise ValueError(str(strange)) from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return raw
 
 
 def changed_rules(content: Content, raw: Mapping[str, Any], *, file: str) -> RedFlagRules:
