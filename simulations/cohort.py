@@ -107,11 +107,6 @@ class Totals:
         if len({alert.rule_id for alert in one.alerts}) == 1:
             self.sole_cause[one.alerts[0].rule_id] += 1
 
-    @property
-    def share_that_alerts(self) -> float:
-        """The share of check-ins that raise an alert or worsen one."""
-        return self.with_alerts / self.check_ins
-
     def of_complication(self, code: str, *outcomes: str) -> int:
         """Return how many of a complication ended so."""
         return sum(self.verdicts[code, outcome] for outcome in outcomes)

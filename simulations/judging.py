@@ -1,7 +1,7 @@
 """One patient's twelve weeks put to the real engine, check-in by check-in, as they arrive."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from random import Random
 
@@ -11,7 +11,7 @@ from recovery_service.domain.red_flags import Situation, evaluate
 from simulations.alert_books import Alert, AlertBooks
 from simulations.assumptions import Assumptions
 from simulations.diaries import SURGERY, CheckIn, Diary, keep_diary
-from simulations.patients import Patient, Planted, Planting, draw_patient
+from simulations.patients import Planted, Planting, draw_patient
 
 FOUND, LATE, MISSED = "found", "late", "missed"
 NOT_TOLD, IN_HOSPITAL = "not told", "in hospital"
@@ -104,20 +104,21 @@ def judge(diary: Diary, assumptions: Assumptions, rules: RedFlagRules) -> Outcom
 
 
 def _findings(diary: Diary, place: int, rules: RedFlagRules) -> tuple[Judged, ...]:
-    """Judge a check-in as the service does: on its own date, and the later ones it changes."""
+    """Judge a check-in as the service does: on its own date, and the later ones it changes.
+
+    What no answer tells is judged beside it, as of the same day.
+    """
     check_in = diary.check_ins[place]
-    situation = _situation(diary.patient, check_in)
-    return judge_report(rules, diary.check_ins[:place], check_in, situation)
-
-
-def _situation(patient: Patient, check_in: CheckIn) -> Situation:
-    return Situation(
+    situation = Situation(
         episode_id=check_in.episode_id,
-        procedure=patient.procedure,
+        procedure=diary.patient.procedure,
         surgery_date=SURGERY,
         local_date=check_in.local_date,
-        facts=check_in.facts,
     )
+    by_answers = judge_report(rules, diary.check_ins[:place], check_in, situation)
+    by_facts = evaluate(rules, (), replace(situation, facts=check_in.facts))
+    about = check_in.local_date
+    return (*by_answers, *(Judged(finding=one, about=about, new=True) for one in by_facts))
 
 
 def _answered(

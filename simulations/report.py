@@ -29,7 +29,7 @@ def _head(load: Totals) -> Iterator[str]:
     shares = ", ".join(f"{tier} {load.alerting[tier] / load.check_ins:.1%}" for tier in TIERS)
     yield f"{load.patients} patients, {load.patient_days} days at home, {load.check_ins} check-ins"
     yield f"  check-ins with a finding     {load.with_findings / load.check_ins:6.1%}"
-    yield f"  check-ins that alert         {load.share_that_alerts:6.1%}   ({shares})"
+    yield f"  check-ins that alert         {load.with_alerts / load.check_ins:6.1%}   ({shares})"
     of_answers = load.with_alerts_of_answers / load.check_ins
     without = ", ".join(sorted(load.of_facts))
     yield f"    by their answers alone     {of_answers:6.1%}   (without {without})"
@@ -63,12 +63,19 @@ def _planted(totals: Totals) -> Iterator[str]:
 
 
 def _judgement(load: Totals, drill: Totals) -> Iterator[str]:
-    reached = "reached" if load.share_that_alerts <= AIM else "NOT reached"
-    yield f"aim: at most {AIM:.0%} of check-ins alert: {reached}, {load.share_that_alerts:.1%}"
+    yield f"aim: at most {AIM:.0%} of check-ins alert"
+    yield _reached("by their answers", load.with_alerts_of_answers / load.check_ins)
+    yield _reached("by all rules", load.with_alerts / load.check_ins)
     unanswered = sorted({*load.unanswered_emergencies(), *drill.unanswered_emergencies()})
     told = sum(
-        each.told(code) for each in (load, drill) for code, tier in each.tiers.items()
+        each.told(code)
+        for each in (load, drill)
+        for code, tier in each.tiers.items()
         if tier == TIERS[0]
-    )  # fmt: skip
+    )
     answered = f"all of {told} told" if not unanswered else f"NOT: {', '.join(unanswered)}"
     yield f"planted emergencies answered as such at once: {answered}"
+
+
+def _reached(how: str, share: float) -> str:
+    return f"  {how + ':':18}{'reached' if share <= AIM else 'NOT reached'}, {share:.1%}"

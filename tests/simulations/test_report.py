@@ -59,10 +59,14 @@ def test_rules_that_do_not_validate_are_refused_by_name(
 
 @pytest.mark.parametrize(("alerting", "verdict"), [(10, "reached"), (11, "NOT reached")])
 def test_the_aim_is_one_check_in_in_ten(alerting: int, verdict: str) -> None:
-    """The edge belongs to it."""
-    load = Totals(patients=1, patient_days=100, due=100, check_ins=100, with_alerts=alerting)
+    """The edge belongs to it; what is alerted about by answers is told apart."""
+    load = Totals(
+        patients=1, patient_days=100, due=100, check_ins=100, with_alerts=alerting,
+        with_alerts_of_answers=alerting - 1,
+    )  # fmt: skip
     told = list(lines(load, Totals(patients=1), rules()))
-    assert any(line.startswith(f"aim: at most 10% of check-ins alert: {verdict},") for line in told)
+    assert f"  by all rules:     {verdict}, {alerting / 100:.1%}" in told
+    assert f"  by their answers: reached, {(alerting - 1) / 100:.1%}" in told
 
 
 def test_the_trajectories_are_drawn_against_their_anchors() -> None:
