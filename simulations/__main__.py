@@ -37,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seed=wanted.seed,
                 planting=planting,
                 processes=wanted.processes,
-            ),
-            rules,
+            )
         )
         for patients, planting in (
             (wanted.patients, Planting()),

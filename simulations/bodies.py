@@ -53,7 +53,8 @@ class Day:
     """One day of one patient: the true answer to every question, and what is to be told.
 
     `pains` are those of the course alone, before trouble and complications.
-    `sessions_share`: of the last 7 days; None in the first week at home.
+    `sessions_share`: of the last 7 days at home; None while few were due. `idle`: a session
+    was left out.
     """
 
     day: int
@@ -62,6 +63,7 @@ class Day:
     pains: Mapping[str, int]
     felt: tuple[Planted, ...]
     sessions_share: float | None
+    idle: bool
 
 
 @dataclass(slots=True)
@@ -100,6 +102,7 @@ def _day(patient: Patient, assumptions: Assumptions, body: _Body, day: int, rand
         pains=pains,
         felt=felt,
         sessions_share=_sessions_share(patient, assumptions.figures, body, day),
+        idle=body.sessions[-1] < assumptions.figures["sessions_planned_a_day"],
     )
 
 
@@ -197,8 +200,12 @@ def pain_item(which: str, pains: tuple[str, ...]) -> str:
 def _sessions_share(
     patient: Patient, figures: Mapping[str, float], body: _Body, day: int
 ) -> float | None:
-    """Return the share of the sessions that were done in 7 days; none before a week at home."""
-    if day - patient.discharge_day < 7:  # noqa: PLR2004 - a week
-        return None
-    week = body.sessions[-8:-1]  # today is not over
-    return sum(week) / (len(week) * figures["sessions_planned_a_day"])
+    """Return the share of the sessions at home that was done in 7 days; None if few were due."""
+    planned = int(figures["sessions_planned_a_day"])
+    week = body.sessions[patient.discharge_day :][-7:]
+    due = planned * len(week)
+    return (
+        sum(week) / due
+        if due >= figures["least_sessions"] and day >= patient.discharge_day
+        else None
+    )

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import sqrt
 
-from recovery_service.domain.red_flag_conditions import FactIs
 from recovery_service.domain.red_flag_rules import TIERS, RedFlagRules
 from simulations.assumptions import Assumptions
 from simulations.judging import FOUND, LATE, MISSED, Answered, Outcome, live_and_judge
@@ -45,13 +44,11 @@ class Spread:
 class Totals:
     """What the outcomes of a cohort add up to.
 
-    Counters: `findings`, `alerts`, `without_cause` and `silences` by rule; `alerting`
+    Counters: `findings`, `alerts`, `without_cause` and `swept` by rule; `alerting`
     (check-ins) by strictest tier; `sent` and `alerted` (check-ins) by day since surgery;
     `verdicts` by complication and outcome. `pains` by procedure, item and day.
-    `of_facts` are the rules that read no answer but what the service counts itself.
     """
 
-    of_facts: frozenset[str] = frozenset()
     patients: int = 0
     patients_alerted: int = 0
     patient_days: int = 0
@@ -59,13 +56,12 @@ class Totals:
     check_ins: int = 0
     with_findings: int = 0
     with_alerts: int = 0
-    with_alerts_of_answers: int = 0
     findings: Counter[str] = field(default_factory=Counter)
     alerts: Counter[str] = field(default_factory=Counter)
     alerts_by_tier: Counter[str] = field(default_factory=Counter)
     without_cause: Counter[str] = field(default_factory=Counter)
     sole_cause: Counter[str] = field(default_factory=Counter)
-    silences: Counter[str] = field(default_factory=Counter)
+    swept: Counter[str] = field(default_factory=Counter)
     alerting: Counter[str] = field(default_factory=Counter)
     sent: Counter[int] = field(default_factory=Counter)
     alerted: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -81,7 +77,7 @@ class Totals:
         self.patients_alerted += any(one.alerts for one in outcome.check_ins)
         for one in outcome.check_ins:
             self._add_check_in(one)
-        self.silences.update(one.rule_id for one in outcome.silences)
+        self.swept.update(one.rule_id for one in outcome.swept)
         for verdict in outcome.verdicts:
             self.verdicts[verdict.complication, verdict.outcome] += 1
             self.tiers[verdict.complication] = verdict.tier
@@ -98,9 +94,6 @@ class Totals:
         self.without_cause.update(one.without_cause)
         if one.alerts:
             self.with_alerts += 1
-            self.with_alerts_of_answers += any(
-                alert.rule_id not in self.of_facts for alert in one.alerts
-            )
             strictest = min((alert.tier for alert in one.alerts), key=TIERS.index)
             self.alerting[strictest] += 1
             self.alerted[one.day, strictest] += 1
@@ -148,15 +141,9 @@ def outcomes(
         yield from pool.map(live, range(patients), chunksize=_CHUNK)
 
 
-def total(found: Iterable[Outcome], rules: RedFlagRules) -> Totals:
-    """Add up what was judged by the rules."""
-    totals = Totals(of_facts=frozenset(_of_facts(rules)))
+def total(found: Iterable[Outcome]) -> Totals:
+    """Add up outcomes."""
+    totals = Totals()
     for one in found:
         totals.add(one)
     return totals
-
-
-def _of_facts(rules: RedFlagRules) -> Iterator[str]:
-    for rule in rules.rules:
-        if any(isinstance(one, FactIs) for way in rule.when for one in way):
-            yield rule.id

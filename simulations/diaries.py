@@ -36,8 +36,7 @@ _MIS_TAPS: tuple[tuple[str, Any], ...] = (
 class CheckIn:
     """A check-in as the engine reads it, with what the truth about its day is.
 
-    `tells`: the planted complications of which it carries the symptom. `facts`: what
-    no answer tells.
+    `tells`: the planted complications of which it carries the symptom.
     """
 
     id: UUID
@@ -50,7 +49,6 @@ class CheckIn:
     supersedes: UUID | None = None
     issues: Sequence[Mapping[str, Any]] = ()
     tells: tuple[Planted, ...] = ()
-    facts: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def day(self) -> int:
@@ -160,7 +158,6 @@ class _Writing:
             answers=answers,
             note=day.note,
             tells=tuple(one for one in day.felt if _tells(one, answers, day, self.patient)),
-            facts={"sessions_share": day.sessions_share, "check_ins_missed": 0},
             **more,
         )
 

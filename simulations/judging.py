@@ -1,7 +1,7 @@
 """One patient's twelve weeks put to the real engine, check-in by check-in, as they arrive."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from random import Random
 
@@ -13,10 +13,10 @@ from simulations.assumptions import Assumptions
 from simulations.diaries import SURGERY, CheckIn, Diary, keep_diary
 from simulations.patients import Planted, Planting, draw_patient
 
+Facts = Mapping[str, float | None]
+
 FOUND, LATE, MISSED = "found", "late", "missed"
 NOT_TOLD, IN_HOSPITAL = "not told", "in hospital"
-#: The sweep for silence looks as long as the rule for it does.
-_SILENCE_TO = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One patient, judged. `silences`: alerts that no check-in raised; `pains`: (item, day, pain).
+    """One patient, judged. `swept`: alerts of what was not done; `pains`: (item, day, pain).
 
     `days_at_home` are what rates per 100 patient-days count by.
     """
@@ -55,7 +55,7 @@ class Outcome:
     number: int
     procedure: str
     check_ins: tuple[Answered, ...]
-    silences: tuple[Alert, ...]
+    swept: tuple[Alert, ...]
     verdicts: tuple[Verdict, ...]
     pains: tuple[tuple[str, int, int], ...]
     days_at_home: int
@@ -73,7 +73,7 @@ def live_and_judge(
 
 
 def judge(diary: Diary, assumptions: Assumptions, rules: RedFlagRules) -> Outcome:
-    """Put a diary to the rules in the order of arrival, silences in between."""
+    """Put a diary to the rules in the order of arrival, the ends of days in between."""
     patient = diary.patient
     findings = [_findings(diary, place, rules) for place in range(len(diary.check_ins))]
     books = AlertBooks(
@@ -81,21 +81,21 @@ def judge(diary: Diary, assumptions: Assumptions, rules: RedFlagRules) -> Outcom
         {tier: int(assumptions.figures[f"resolved_after_days_{tier}"]) for tier in TIERS},
     )
     answered: list[Answered] = []
-    silences: list[Alert] = []
-    quiet = list(_silent_days(diary))
+    swept: list[Alert] = []
+    ends = list(_days_with_a_miss(diary))
     for check_in, found in zip(diary.check_ins, findings, strict=True):
         arrived = (check_in.received_at.date() - SURGERY).days
-        while quiet and quiet[0][0] < arrived:
-            silences += _swept(diary, *quiet.pop(0), rules, books)
+        while ends and ends[0][0] < arrived:
+            swept += _swept(diary, *ends.pop(0), rules, books)
         alerts = books.enter(found, at=check_in.received_at)
         answered.append(_answered(check_in, found, alerts))
-    for day, missed in quiet:
-        silences += _swept(diary, day, missed, rules, books)
+    for day, facts in ends:
+        swept += _swept(diary, day, facts, rules, books)
     return Outcome(
         number=patient.number,
         procedure=patient.procedure,
         check_ins=tuple(answered),
-        silences=tuple(silences),
+        swept=tuple(swept),
         verdicts=tuple(_verdict(one, diary, findings) for one in patient.planted),
         pains=_pains(diary),
         days_at_home=len(diary.days) - patient.discharge_day,
@@ -104,10 +104,7 @@ def judge(diary: Diary, assumptions: Assumptions, rules: RedFlagRules) -> Outcom
 
 
 def _findings(diary: Diary, place: int, rules: RedFlagRules) -> tuple[Judged, ...]:
-    """Judge a check-in as the service does: on its own date, and the later ones it changes.
-
-    What no answer tells is judged beside it, as of the same day.
-    """
+    """Judge a check-in as the service does: on its own date, and the later ones it changes."""
     check_in = diary.check_ins[place]
     situation = Situation(
         episode_id=check_in.episode_id,
@@ -115,10 +112,7 @@ def _findings(diary: Diary, place: int, rules: RedFlagRules) -> tuple[Judged, ..
         surgery_date=SURGERY,
         local_date=check_in.local_date,
     )
-    by_answers = judge_report(rules, diary.check_ins[:place], check_in, situation)
-    by_facts = evaluate(rules, (), replace(situation, facts=check_in.facts))
-    about = check_in.local_date
-    return (*by_answers, *(Judged(finding=one, about=about, new=True) for one in by_facts))
+    return judge_report(rules, diary.check_ins[:place], check_in, situation)
 
 
 def _answered(
@@ -133,27 +127,29 @@ def _answered(
     )
 
 
-def _silent_days(diary: Diary) -> Iterator[tuple[int, int]]:
-    """Yield the days of the first two weeks that end with due check-ins missing, and how many."""
+def _days_with_a_miss(diary: Diary) -> Iterator[tuple[int, Facts]]:
+    """Yield the days at home that end with something not done, and what the service counts."""
     sent = {one.day for one in diary.check_ins}
+    due = set(diary.due)
     missed = 0
-    for day in (each for each in diary.due if each <= _SILENCE_TO):
-        missed = 0 if day in sent else missed + 1
-        if missed > 1:
-            yield day, missed
+    for day in diary.days[diary.patient.discharge_day :]:
+        silent = day.day in due and day.day not in sent
+        missed = 0 if day.day in sent else missed + silent
+        if silent or day.idle:
+            yield day.day, {"check_ins_missed": missed, "sessions_share": day.sessions_share}
 
 
 def _swept(
-    diary: Diary, day: int, missed: int, rules: RedFlagRules, books: AlertBooks
+    diary: Diary, day: int, facts: Facts, rules: RedFlagRules, books: AlertBooks
 ) -> tuple[Alert, ...]:
-    """Judge a day that ended without a check-in by its silence alone."""
+    """Judge the end of a day by what was not done, as the service's sweep does."""
     on = SURGERY + timedelta(days=day)
     situation = Situation(
         episode_id=diary.episode_id,
         procedure=diary.patient.procedure,
         surgery_date=SURGERY,
         local_date=on,
-        facts={"check_ins_missed": missed},
+        facts=facts,
     )
     found = [Judged(finding=one, about=on, new=True) for one in evaluate(rules, (), situation)]
     return books.enter(found, at=datetime.combine(on, time.max, tzinfo=UTC))

@@ -30,12 +30,10 @@ def _head(load: Totals) -> Iterator[str]:
     yield f"{load.patients} patients, {load.patient_days} days at home, {load.check_ins} check-ins"
     yield f"  check-ins with a finding     {load.with_findings / load.check_ins:6.1%}"
     yield f"  check-ins that alert         {load.with_alerts / load.check_ins:6.1%}   ({shares})"
-    of_answers = load.with_alerts_of_answers / load.check_ins
-    without = ", ".join(sorted(load.of_facts))
-    yield f"    by their answers alone     {of_answers:6.1%}   (without {without})"
     yield f"  alerts a patient             {sum(load.alerts.values()) / load.patients:6.2f}"
     yield f"  patients never alerted about {1 - load.patients_alerted / load.patients:6.1%}"
-    yield f"  alerts of silence, by no check-in: {sum(load.silences.values())}"
+    swept = sum(load.swept.values())
+    yield f"  and alerts of what was not done, raised by the sweep and no check-in: {swept}"
 
 
 def _rules(load: Totals, rules: RedFlagRules) -> Iterator[str]:
@@ -44,8 +42,8 @@ def _rules(load: Totals, rules: RedFlagRules) -> Iterator[str]:
         f"{'alone':>8}{'% of check-ins':>16}"
     )
     for rule in sorted(rules.rules, key=lambda one: (-load.alerts[one.id], one.id)):
-        fires = 100 * (load.findings[rule.id] + load.silences[rule.id]) / load.patient_days
-        alerts = load.alerts[rule.id] + load.silences[rule.id]
+        fires = 100 * (load.findings[rule.id] + load.swept[rule.id]) / load.patient_days
+        alerts = load.alerts[rule.id] + load.swept[rule.id]
         yield (
             f"{rule.id:16}{rule.tier:20}{fires:>19.3f}{alerts:>8}{load.without_cause[rule.id]:>10}"
             f"{load.sole_cause[rule.id]:>8}{load.sole_cause[rule.id] / load.check_ins:>16.2%}"
@@ -64,8 +62,9 @@ def _planted(totals: Totals) -> Iterator[str]:
 
 def _judgement(load: Totals, drill: Totals) -> Iterator[str]:
     yield f"aim: at most {AIM:.0%} of check-ins alert"
-    yield _reached("by their answers", load.with_alerts_of_answers / load.check_ins)
-    yield _reached("by all rules", load.with_alerts / load.check_ins)
+    yield _reached("check-ins", load.with_alerts / load.check_ins)
+    added = (load.with_alerts + sum(load.swept.values())) / load.check_ins
+    yield _reached("with the sweep", added)
     unanswered = sorted({*load.unanswered_emergencies(), *drill.unanswered_emergencies()})
     told = sum(
         each.told(code)
@@ -78,4 +77,4 @@ def _judgement(load: Totals, drill: Totals) -> Iterator[str]:
 
 
 def _reached(how: str, share: float) -> str:
-    return f"  {how + ':':18}{'reached' if share <= AIM else 'NOT reached'}, {share:.1%}"
+    return f"  {how + ':':16}{'reached' if share <= AIM else 'NOT reached'}, {share:.1%}"

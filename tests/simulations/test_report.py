@@ -59,14 +59,12 @@ def test_rules_that_do_not_validate_are_refused_by_name(
 
 @pytest.mark.parametrize(("alerting", "verdict"), [(10, "reached"), (11, "NOT reached")])
 def test_the_aim_is_one_check_in_in_ten(alerting: int, verdict: str) -> None:
-    """The edge belongs to it; what is alerted about by answers is told apart."""
-    load = Totals(
-        patients=1, patient_days=100, due=100, check_ins=100, with_alerts=alerting,
-        with_alerts_of_answers=alerting - 1,
-    )  # fmt: skip
+    """The edge belongs to it; what no check-in raised is told on top of it."""
+    load = Totals(patients=1, patient_days=100, due=100, check_ins=100, with_alerts=alerting)
+    load.swept["ADH1_SILENCE"] = 20
     told = list(lines(load, Totals(patients=1), rules()))
-    assert f"  by all rules:     {verdict}, {alerting / 100:.1%}" in told
-    assert f"  by their answers: reached, {(alerting - 1) / 100:.1%}" in told
+    assert f"  check-ins:      {verdict}, {alerting / 100:.1%}" in told
+    assert f"  with the sweep: NOT reached, {(alerting + 20) / 100:.1%}" in told
 
 
 def test_the_trajectories_are_drawn_against_their_anchors() -> None:
