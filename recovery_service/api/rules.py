@@ -21,7 +21,7 @@ blueprint = ApiBlueprint(
     "rules", __name__, url_prefix="/rules", description="The rules that answer check-ins"
 )
 #: What one request may look at: some seconds of a processor.
-MOST_PATIENT_DAYS = 10_000
+MOST_PATIENT_DAYS = 20_000
 
 
 @blueprint.post("/backtest")

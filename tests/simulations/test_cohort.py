@@ -1,8 +1,9 @@
 """The simulated cohort: what was planted is answered, and the books of it balance.
 
-Planted, each red here: AIR1 and INF2 left out of the rules; emergencies taken as same day;
-alerts raised again while one is open; a generator shared between patients; trouble that
-counts as complication; pains drawn around half of their mean.
+Planted, each red here: a rule left out; same-day rules taken for the emergencies; a first answer
+that is never in time; verdicts of some complications only; check-ins counted by a day and not by
+another; one generator for all patients, or without the seed; questions of another procedure's form;
+pains drawn around half of their mean.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """The command: a report, drawings, and an exit status that cannot be overlooked.
 
-Planted, each red here: always 0; a drawing without the anchors; the aim always reached.
+Planted, each red here: always 0; a drawing without the anchors; the aim always reached, or
+not at its edge.
 """
 
 from pathlib import Path
