@@ -50,6 +50,7 @@ def _rules(load: Totals, rules: RedFlagRules) -> Iterator[str]:
         )
     yield "no cause: no complication was planted that asks for the rule. What OPI3, BOW1, DYS1 and"
     yield "ADH1_* look for is ordinary behaviour here. alone: check-ins at which no other alerted."
+    yield "Of the ADH1_*, which the sweep judges, alerts are given for fires."
 
 
 def _planted(totals: Totals) -> Iterator[str]:
