@@ -3,7 +3,8 @@
 Planted, each red here: check-ins judged with what came later; the last tier of a day for its
 strictest; only the own date of what came late; days outside the window judged, or counted; a
 rule of one set taken for one of both; an alert kept by a weaker fire, or by one of another
-day; rates of one patient-day; examples without end, or of alerts that nobody needed.
+day; rates of one patient-day; alerts followed that are older than the window; examples without
+end, or of alerts that nobody needed.
 """
 
 from collections.abc import Callable, Sequence
@@ -195,6 +196,15 @@ def test_an_alert_of_the_past_is_followed_to_what_the_changed_rules_say(
     assert {name: each["acted_on"] for name, each in counted.items() if each["acted_on"]} == {
         fate: 1
     }
+
+
+def test_an_alert_from_before_the_window_overlaps_and_is_followed_no_more() -> None:
+    """What had raised it is not judged, so that nothing could have kept it."""
+    past = [alert("FALL1", "same_day", 2, 6, acted_on=True)]
+    told = course("2: fall=yes | 6: nrs_leg=2 fall=yes")
+    rule = compared(changed(), history(told, first=5, alerts=past))["rules"]["FALL1"]
+    assert rule["overlap"]["in_own_alert"] == 1
+    assert sum(sum(counts.values()) for counts in rule["alerts"].values()) == 0
 
 
 def test_a_fire_of_another_day_does_not_keep_an_alert() -> None:
