@@ -34,6 +34,7 @@
     │   ├── InvalidField             invalid_field
     │   ├── InvalidCursor            invalid_cursor
     │   ├── SurgeryDateNeeded        surgery_date_needed
+    │   ├── BackTestTooLarge         back_test_too_large
     │   └── EnrolmentCodeInvalid     enrolment_code_invalid
     ├── PreconditionFailed           precondition_failed
     │   └── RevisionStale            revision_stale
@@ -104,6 +105,7 @@ from recovery_service.errors.conflicts import (
     TooManyDevices,
 )
 from recovery_service.errors.invalid import (
+    BackTestTooLarge,
     EnrolmentCodeInvalid,
     Invalid,
     InvalidCursor,
@@ -131,6 +133,7 @@ __all__ = [
     "AlertSuperseded",
     "AlertUnresolved",
     "AppointmentSettled",
+    "BackTestTooLarge",
     "ClientIdReused",
     "Conflict",
     "DeviceIdTaken",
