@@ -106,7 +106,7 @@ def test_staff_enter_what_they_are_told(
     check_in = answer.json["check_in"]
     assert (check_in["source"], check_in["reported_by"]) == ("caregiver", "Her daughter")
     assert check_in["entered_by"] == str(clinic.staff["physiotherapist"])
-    assert answer.json["monitoring"]["state"] == "not_monitored"
+    assert answer.json["monitoring"]["state"] == "watched"
     assert staff("POST", path, json=sent).status_code == 200
     assert staff("POST", path, json=sent | {"reported_by": "Her son"}).status_code == 409
     plain = staff("POST", path, json=body()).json["check_in"]
