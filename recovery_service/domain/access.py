@@ -46,6 +46,11 @@ def may_publish_plan(actor: Actor) -> bool:
     return not actor.roles.isdisjoint(CLINICIANS)
 
 
+def may_approve_content(actor: Actor) -> bool:
+    """Only physiotherapists and surgeons approve content, each by name."""
+    return actor.id is not None and not actor.roles.isdisjoint(CLINICIANS)
+
+
 def may_read_health(actor: Actor) -> bool:
     """Tell whether the actor's roles include one that cares for patients."""
     return not actor.roles.isdisjoint(CARE)

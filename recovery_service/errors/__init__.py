@@ -25,7 +25,10 @@
     │   ├── EnrolmentCodeExpired     enrolment_code_expired
     │   ├── DeviceIdTaken            device_id_taken
     │   ├── TooManyDevices           too_many_devices
-    │   └── EnrolmentCodeLocked      enrolment_code_locked
+    │   ├── EnrolmentCodeLocked      enrolment_code_locked
+    │   ├── ContentNotApproved       content_not_approved
+    │   ├── ContentChanged           content_changed
+    │   └── ApprovalWithdrawn        approval_withdrawn
     ├── Invalid                      invalid
     │   ├── InvalidField             invalid_field
     │   ├── InvalidCursor            invalid_cursor
@@ -74,8 +77,11 @@ from recovery_service.errors.base import (
 )
 from recovery_service.errors.conflicts import (
     AppointmentSettled,
+    ApprovalWithdrawn,
     ClientIdReused,
     Conflict,
+    ContentChanged,
+    ContentNotApproved,
     DeviceIdTaken,
     DraftExists,
     DraftMissing,
@@ -120,8 +126,11 @@ from recovery_service.errors.requests import (
 __all__ = [
     "AccessEnded",
     "AppointmentSettled",
+    "ApprovalWithdrawn",
     "ClientIdReused",
     "Conflict",
+    "ContentChanged",
+    "ContentNotApproved",
     "DeviceIdTaken",
     "DraftExists",
     "DraftMissing",

@@ -26,6 +26,7 @@ APPEND_ONLY = {
     "audit_event",
     "check_in",
     "consent",
+    "content_approval",
     "occurrence_action",
     "plan_template_version",
 }
