@@ -92,7 +92,7 @@ def approve_piece(kind: str, code: str) -> AnyResponse:
     return redirect(url_for("dashboard.content_register"), 303)
 
 
-@pages.post("/content-approvals/<uuid:approval_id>/withdraw")
+@pages.post("/content-approvals/decisions/<uuid:approval_id>/withdraw")
 @allow_browser(*CLINICIANS)
 def withdraw_approval(approval_id: UUID) -> AnyResponse:
     """Take an approval back; one that is withdrawn already stays so."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import any_, literal, or_, select
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import CLINICIANS
@@ -112,7 +112,7 @@ def approvers_of(session: Session, clinic_id: UUID) -> Sequence[str]:
         .where(
             StaffMember.clinic_id == clinic_id,
             StaffMember.disabled_at.is_(None),
-            StaffMember.roles.overlap(sorted(map(str, CLINICIANS))),
+            or_(*(literal(str(role)) == any_(StaffMember.roles) for role in sorted(CLINICIANS))),
         )
         .order_by(StaffMember.name, StaffMember.id)
     ).all()
