@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from recovery_service.database import transaction
 from recovery_service.domain.access import Actor, Role
-from recovery_service.domain.content_pieces import shared_pieces, template_piece
+from recovery_service.domain.content_pieces import PieceKey, shared_pieces, template_piece
 from recovery_service.extensions import parts
 from recovery_service.models import (
     Clinic,
@@ -112,23 +112,28 @@ def make_clinic(
 
 
 def _approvals(clinic: ClinicWithStaff, *, now: datetime) -> list[dict[str, Any]]:
-    """Return the approvals of all shipped content, without what was read: it is large."""
+    """Return the approvals of all shipped content, without what was read: it is large.
+
+    So is the template that plans made by `tests.plan_rows` name.
+    """
     content = parts().content
     templates = [template_piece(each, origin="shipped") for each in content.templates.values()]
+    pieces = [(piece.key, piece.version) for piece in (*shared_pieces(content), *templates)]
+    pieces.append((PieceKey("plan_template", "of_a_test", "0" * 64), 1))
     return [
         {
             "clinic_id": clinic.id,
             "id": uuid4(),
             "number": number,
-            **piece.key._asdict(),
-            "version": piece.version,
+            **key._asdict(),
+            "version": version,
             "content": {},
             "decision": "approve",
             "decided_by": clinic.staff["physiotherapist"],
             "decided_as": "physiotherapist",
             "decided_at": now,
         }
-        for number, piece in enumerate([*shared_pieces(content), *templates], 1)
+        for number, (key, version) in enumerate(pieces, 1)
     ]
 
 
