@@ -149,6 +149,7 @@ def test_who_is_not_reached_by_an_app_is_withheld_nothing(ask: People) -> None:
 def test_demo_and_sandbox_need_no_approval(
     app_context: None, client: FlaskClient, clock: ManualClock, kind: str
 ) -> None:
+    """Planted: the kind of the clinic not asked for."""
     ask = people(client, make_clinic(now=clock(), kind=kind, approved=False))
     assert registering(ask)["enrolment_code"] is not None
     assert ask("admin")("GET", "/content-approvals").json["required"] is False
@@ -186,7 +187,7 @@ def test_only_clinicians_approve_and_withdraw(
 def test_another_clinics_approval_does_not_count(
     ask: People, app_context: None, client: FlaskClient, clinic: ClinicWithStaff
 ) -> None:
-    """The other clinic has approved everything."""
+    """The other clinic has approved everything; two walls hold, our filter and the database's."""
     assert registering(people(client, clinic))["enrolment_code"] is not None
     assert registering(ask)["enrolment_code"] is None
     theirs = register(people(client, clinic))["red_flags"]["decision"]["id"]
@@ -253,7 +254,7 @@ def test_a_lost_phone_is_locked_though_no_code_can_be_made(
 def test_a_hash_that_is_not_the_current_one_is_refused_and_nothing_is_stored(
     app: Flask, ask: People, unread: ClinicWithStaff
 ) -> None:
-    """What was on the screen is not what the service has now."""
+    """What was on the screen is not what the service has now. Planted: the hash not compared."""
     seen = register(ask)
     wish = {"pieces": [reference(seen["check_in_items"]), reference(seen["red_flags"])]}
     with release(app, another_word):
@@ -305,6 +306,7 @@ def test_what_counts_is_the_version_that_the_plan_was_drafted_from(app: Flask, a
 def test_an_approval_is_taken_back_once_and_stays_in_the_history(
     ask: People, unread: ClinicWithStaff
 ) -> None:
+    """Planted: the oldest decision counts; a withdrawal counts as an approval."""
     approving(ask)
     approval = register(ask)["red_flags"]["decision"]["id"]
     path = f"/content-approvals/{approval}/withdraw"
@@ -324,6 +326,16 @@ def test_an_approval_is_taken_back_once_and_stays_in_the_history(
     rest = ask("admin")("GET", f"/content-approvals/history?limit=200&cursor={cursor}").json
     assert {each["decision"] for each in rest["items"]} == {"approve"}
     assert len(rest["items"]) == len(register(ask))
+
+
+def test_what_was_taken_back_is_nothing_that_was_approved_before(app: Flask, ask: People) -> None:
+    """Planted: the last approval shown as standing although it was withdrawn."""
+    approving(ask, "red_flags")
+    approval = register(ask)["red_flags"]["decision"]["id"]
+    ask("surgeon")("POST", f"/content-approvals/{approval}/withdraw", json={})
+    with release(app, another_word):
+        entry = register(ask)["red_flags"]
+    assert (entry["state"], entry["before"]) == ("unapproved", None)
 
 
 def test_approving_twice_is_one_decision_and_a_colleagues_is_another(
@@ -365,6 +377,7 @@ def test_two_clinicians_at_once_take_turns_in_the_register(
 
 
 def test_an_approval_keeps_what_was_read(ask: People, unread: ClinicWithStaff) -> None:
+    """Planted: an empty table kept in its place."""
     approving(ask, "crisis_words")
     with transaction(unread.id) as session:
         kept = session.scalars(select(ContentApproval.content)).one()
