@@ -19,8 +19,8 @@ def read_content(folder: Path | None = None) -> dict[str, Any]:
     """Return all content as raw tables; `folder` stands in for the shipped one.
 
     The keys are `plan_templates` (by file name), `check_in_items`, `red_flags`,
-    `crisis_words`, `sources` and `texts` (by language). Raises `ContentUnreadableError`,
-    or `OSError` for a missing file.
+    `crisis_words`, `alert_policy`, `emergency_numbers`, `sources` and `texts` (by language).
+    Raises `ContentUnreadableError`, or `OSError` for a missing file.
     """
     root = folder or FOLDER
     return {
@@ -30,6 +30,8 @@ def read_content(folder: Path | None = None) -> dict[str, Any]:
         "check_in_items": _read(root / "check_in_items.toml"),
         "red_flags": _read(root / "red_flags.toml"),
         "crisis_words": _read(root / "crisis_words.toml"),
+        "alert_policy": _read(root / "alert_policy.toml"),
+        "emergency_numbers": _read(root / "emergency_numbers.toml"),
         "sources": _read(root / "sources.toml"),
         "texts": {path.stem: _read(path) for path in sorted((root / "texts").glob("*.toml"))},
     }

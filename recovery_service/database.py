@@ -1,7 +1,7 @@
 """The only commit and rollback, and the clinic's wall around every statement."""
 
 import select
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import orjson
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Engine, event, exc, make_url
 from sqlalchemy.orm import Session
@@ -102,6 +103,56 @@ def one_trip(statement: str, values: Mapping[str, Any], *, clinic_id: UUID) -> l
         raise
     finally:
         fairy.close()
+
+
+Step = tuple[str, Mapping[str, Any]]
+Ask = Callable[..., list[list[Any]]]
+
+
+@contextmanager
+def few_trips(clinic_id: UUID) -> Iterator[Ask]:
+    """Run a transaction whose every `ask` is one round trip, and commit at its end.
+
+    For the same few requests as `one_trip`, where what is written has to be looked at before
+    it may be acknowledged. `ask` takes statements with their values, runs them in order, and
+    returns the rows of each.
+    """
+    fairy = db.engine.raw_connection()
+    driver: psycopg.Connection[Any] = fairy.driver_connection  # type: ignore[assignment]
+    begun = False
+
+    def ask(*steps: Step) -> list[list[Any]]:
+        nonlocal begun
+        with driver.pipeline():
+            if not begun:
+                driver.execute("BEGIN")
+                driver.execute(_SCOPE, (str(clinic_id),))
+                begun = True
+            cursors = [driver.execute(sql, values, prepare=True) for sql, values in steps]
+        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+    try:
+        driver.autocommit = True  # the driver would send a BEGIN of its own, and wait for it
+        try:
+            yield ask
+            if begun:
+                driver.execute("COMMIT")
+        finally:
+            _leave_transaction(driver)
+    except psycopg.OperationalError as error:
+        fairy.invalidate(error)
+        raise
+    finally:
+        fairy.close()
+
+
+def _leave_transaction(driver: psycopg.Connection[Any]) -> None:
+    """Undo what was not committed, and give the connection back as the pool knows it."""
+    if driver.closed:
+        return
+    if driver.info.transaction_status != TransactionStatus.IDLE:
+        driver.execute("ROLLBACK")
+    driver.autocommit = False
 
 
 def install_wall(engine: Engine) -> None:

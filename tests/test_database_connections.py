@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from pathlib import Path
 from uuid import UUID
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from recovery_service.clock import ManualClock
 from recovery_service.database import (
     current_clinic,
+    few_trips,
     one_trip,
     transaction,
     within,
@@ -75,6 +77,41 @@ def spent(trips: RoundTrips, work: Callable[[], object]) -> int:
 def test_one_trip_is_one_round_trip(watched: tuple[RoundTrips, ClinicWithStaff]) -> None:
     trips, clinic = watched
     assert spent(trips, lambda: one_trip(SITES, {}, clinic_id=clinic.id)) == 1
+
+
+def test_few_trips_are_one_each_and_the_commit(
+    watched: tuple[RoundTrips, ClinicWithStaff],
+) -> None:
+    trips, clinic = watched
+
+    def work() -> None:
+        with few_trips(clinic.id) as ask:
+            ask((SITES, {}), (SITES, {}), (SITES, {}))
+
+    assert spent(trips, work) == 2
+
+
+def test_few_trips_see_one_clinic_and_are_undone_together(context: None) -> None:
+    """Planted: without the rollback the next on the connection committed it."""
+    ours, theirs = make_clinic(now=MONDAY), make_clinic(now=MONDAY)
+    rename = "UPDATE site SET name = %(name)s"
+    with suppress(ZeroDivisionError), few_trips(ours.id) as ask:
+        ask((rename, {"name": "Lost"}))
+        raise ZeroDivisionError
+    with few_trips(ours.id) as ask:
+        sites, _ = ask((SITES, {}), (rename, {"name": "Kept"}))
+        assert [row[0] for row in sites] == [ours.id]
+    for clinic, name in ((ours, "Kept"), (theirs, "Main site")):
+        with transaction(clinic.id) as session:
+            assert session.scalars(text("SELECT name FROM site")).all() == [name]
+
+
+def test_few_trips_whose_statement_fails_leave_the_connection_as_it_was(context: None) -> None:
+    clinic = make_clinic(now=MONDAY)
+    with pytest.raises(psycopg.errors.DivisionByZero), few_trips(clinic.id) as ask:
+        ask((SITES, {}), ("SELECT 1 / 0", {}))
+    with transaction(clinic.id) as session:
+        assert session.scalars(text(SITES)).all() == [clinic.id]
 
 
 @pytest.mark.parametrize("statements", [1, 3])

@@ -10,10 +10,10 @@ from recovery_service.api.schemas.call_tasks import CallTaskArguments, CallTaskS
 from recovery_service.auth import allow, current_actor, request_language, request_time
 from recovery_service.database import transaction
 from recovery_service.domain.access import CARE
+from recovery_service.domain.dates_in_words import short_date
 from recovery_service.domain.languages import in_language
 from recovery_service.extensions import parts
 from recovery_service.services.call_tasks import CallReason, CallTask, ranked, read_call_tasks
-from recovery_service.services.reason_words import short_date
 
 blueprint = ApiBlueprint(
     "call_tasks", __name__, url_prefix="/call-tasks", description="Patients to be called"

@@ -1,6 +1,6 @@
 """The patient's check-ins: today's form, a report, and what was reported."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -26,17 +26,17 @@ from recovery_service.auth import (
     request_language,
     request_time,
 )
-from recovery_service.database import one_trip, transaction
+from recovery_service.database import few_trips, transaction
 from recovery_service.domain.access import Role
 from recovery_service.domain.check_in_forms import form_for
 from recovery_service.domain.check_ins import NewCheckIn
 from recovery_service.domain.local_time import zone
-from recovery_service.domain.monitoring import not_monitored
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.extensions import parts
 from recovery_service.models import CheckIn
+from recovery_service.services.check_in_answers import answer
 from recovery_service.services.check_in_reads import check_ins_of
-from recovery_service.services.check_ins import Recorded, Reporter, as_json, record_check_in
+from recovery_service.services.check_ins import Reporter, as_json, record_check_in
 from recovery_service.services.scope import current_episode
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ def form() -> dict[str, Any]:
 )
 @blueprint.idempotent(CheckInSchema)
 def report(new: NewCheckIn) -> Response:
-    """Store what the patient reports and answer with whom to call.
+    """Store what the patient reports and answer with what to do, and whom to call.
 
     Never refused for the clock, its age, the form's version, the state of plan or
     episode, or an unknown item: what is odd is stored with it as `issues`.
@@ -120,25 +120,9 @@ def page_of(rows: Sequence[CheckIn], page: PageRequest) -> Page[dict[str, Any]]:
 
 def record(reporter: Reporter, new: NewCheckIn) -> Response:
     """Store a report and write its answer by hand: this request carries nearly all the load."""
-    content = parts().content
-    recorded = record_check_in(
-        one_trip, transaction, content.check_ins, reporter, new, now=request_time()
-    )
+    content, now = parts().content, request_time()
+    recorded = record_check_in(few_trips, transaction, content, reporter, new, now=now)
     log.info("check_in_recorded", check_in_id=new.id, repeated=recorded.repeated)
-    monitoring = not_monitored(content, recorded.phones, request_language())
-    body = orjson.dumps(answer(recorded, monitoring), option=orjson.OPT_UTC_Z)
+    told = answer(content, recorded, now=now, language=request_language())
+    body = orjson.dumps(told, option=orjson.OPT_UTC_Z)
     return Response(body, 200 if recorded.repeated else 201, mimetype="application/json")
-
-
-def answer(recorded: Recorded, monitoring: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer as `CheckInAnswerSchema` declares it."""
-    day, surgery = recorded.check_in["date"], recorded.surgery_date
-    return {
-        "check_in": recorded.check_in,
-        "advice": [],
-        "monitoring": monitoring,
-        "progress": {
-            "days_since_surgery": None if surgery is None else (day - surgery).days,
-            "days_since_discharge": (day - recorded.discharge_date).days,
-        },
-    }

@@ -79,6 +79,7 @@ def _in_full(member: StaffMember) -> dict[str, Any]:
         "email": member.email,
         "locale": member.locale,
         "second_factor": member.totp_seed is not None,
+        "alert_mail": member.alert_mail,
         "version": member.version,
         "created_at": member.created_at,
         "updated_at": member.updated_at,

@@ -78,4 +78,5 @@ def sender_of(app: Flask, *, lease: timedelta) -> Sender:
         keys=own.keys,
         worker_id=new_id(now=own.clock()),
         lease=lease,
+        policy=own.content.alert_policy,
     )

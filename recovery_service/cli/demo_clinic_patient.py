@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from recovery_service.cli.demo_clinic_people import Story
 from recovery_service.cli.demo_clinic_reports import answers_of
-from recovery_service.database import one_trip, transaction
+from recovery_service.database import few_trips, transaction
 from recovery_service.domain.access import Actor, Role
 from recovery_service.domain.actions import NewAction
 from recovery_service.domain.check_ins import NewCheckIn
@@ -219,7 +219,7 @@ class DemoPatient:
             entered_by=_id(self._physiotherapist) if by_staff else None,
             device_id=None if by_staff else self._device_id,
         )
-        record_check_in(one_trip, self._open, catalogue, reporter, new, now=now)
+        record_check_in(few_trips, self._open, self._floor.content, reporter, new, now=now)
 
     def _open(self) -> Any:
         return transaction(self._floor.clinic_id)

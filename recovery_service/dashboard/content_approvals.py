@@ -17,6 +17,7 @@ from recovery_service.dashboard.pages import page, pages
 from recovery_service.database import transaction
 from recovery_service.domain.access import CLINICIANS, STAFF, may_approve_content
 from recovery_service.domain.content_pieces import PieceKey
+from recovery_service.domain.dates_in_words import short_date
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import zone
 from recovery_service.errors import ApprovalWithdrawn, ContentChanged, NoSuchObject
@@ -30,7 +31,6 @@ from recovery_service.services.content_register import (
     read_piece,
     read_register,
 )
-from recovery_service.services.reason_words import short_date
 
 log = structlog.get_logger()
 

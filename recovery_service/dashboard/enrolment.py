@@ -19,6 +19,7 @@ from recovery_service.dashboard.content_approvals import approval_words
 from recovery_service.dashboard.pages import page, pages
 from recovery_service.database import transaction
 from recovery_service.domain.access import CARE
+from recovery_service.domain.dates_in_words import short_date
 from recovery_service.domain.languages import language_of
 from recovery_service.domain.local_time import local_date
 from recovery_service.extensions import parts
@@ -28,7 +29,6 @@ from recovery_service.services.content_gate import missing_for
 from recovery_service.services.content_register import approvers_of
 from recovery_service.services.enrolment import renew_code
 from recovery_service.services.patient_page import waiting_code
-from recovery_service.services.reason_words import short_date
 from recovery_service.services.scope import current_episode, patient_in_scope
 
 log = structlog.get_logger()

@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, g, render_template, request, url_f
 
 from recovery_service.auth import current_actor
 from recovery_service.domain.access import Actor, may_publish_plan, may_read_health
+from recovery_service.domain.dates_in_words import short_date
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, in_language
 from recovery_service.domain.local_time import zone
 from recovery_service.errors import Unauthenticated
@@ -106,7 +107,7 @@ def _text(key: str, **params: object) -> str:
 
 
 def _short_date(day: date | None) -> str:
-    return "" if day is None else reason_words.short_date(parts().content, day, LANGUAGE)
+    return "" if day is None else short_date(parts().content, day, LANGUAGE)
 
 
 def _short_instant(instant: datetime | None, zone_name: str) -> str:

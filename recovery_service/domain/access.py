@@ -1,5 +1,6 @@
 """Who may do what: the actor of a request, and the rules as pure functions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -49,6 +50,12 @@ def may_publish_plan(actor: Actor) -> bool:
 def may_approve_content(actor: Actor) -> bool:
     """Only physiotherapists and surgeons approve content, each by name."""
     return actor.id is not None and not actor.roles.isdisjoint(CLINICIANS)
+
+
+def may_resolve_alert(roles: Iterable[str], tier: str) -> bool:
+    """Only physiotherapists and surgeons close what is pressing; a coordinator the rest."""
+    enough = CARE if tier == "next_business_day" else CLINICIANS
+    return not enough.isdisjoint(roles)
 
 
 def may_read_health(actor: Actor) -> bool:

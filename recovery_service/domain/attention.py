@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from recovery_service.domain.check_in_items import CheckInItem
@@ -28,6 +28,12 @@ _VISITS = {
     "appointment_change_requested": 45,
     "appointment_outcome_unknown": 30,
     "appointment_booked_elsewhere": 22,
+}
+#: By tier: while nobody has seen the alert, and afterwards.
+_ALERTS = {
+    "emergency": (100, 75),
+    "same_day": (90, 60),
+    "next_business_day": (55, 30),
 }
 _PAIN_ITEMS = {LUMBAR: ("nrs_back", "nrs_leg"), CERVICAL: ("nrs_neck", "nrs_arm")}
 _MAIN_PAIN = {
@@ -72,6 +78,15 @@ class Visit:
     on: date
 
 
+class Unresolved(NamedTuple):
+    """An alert that is not resolved; `overdue`: nobody looked at it in time."""
+
+    rule: str
+    tier: str
+    state: str
+    overdue: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What is known of one patient on one local day (`today`).
@@ -101,6 +116,7 @@ class Situation:
     follow_ups: Sequence[FollowUp] = ()
     visits: Sequence[Visit] = ()
     nudged: int = 0
+    alerts: Sequence[Unresolved] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +168,7 @@ def reasons_for_attention(situation: Situation) -> tuple[Reason, ...]:
     if situation.episode_state == "ended":
         return ()
     found = [
+        *_alerts(situation),
         *_warnings(situation),
         *_pain(situation),
         *_plan(situation),
@@ -176,7 +193,20 @@ def ranking_key(score: int, name: str, patient_id: UUID) -> tuple[int, str, str]
     return (-score, name.casefold(), str(patient_id))
 
 
+def _alerts(situation: Situation) -> Iterable[Reason]:
+    for alert in situation.alerts:
+        unseen, seen = _ALERTS[alert.tier]
+        state = "overdue" if alert.overdue else alert.state
+        yield Reason(
+            code="alert",
+            urgency=seen if alert.state == "acknowledged" else unseen,
+            facts={"rule": alert.rule, "tier": alert.tier, "state": state},
+        )
+
+
 def _warnings(situation: Situation) -> Iterable[Reason]:
+    if situation.alerts:
+        return  # whoever looks at the alert sees the answers
     for item, answer in situation.warnings:
         yield Reason(code="warning_answer", urgency=95, facts={"item": item, "answer": answer})
 

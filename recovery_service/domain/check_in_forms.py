@@ -120,6 +120,14 @@ def check_answers(
     return CheckedAnswers(known=known, issues=tuple(issues), errors=tuple(errors))
 
 
+def known_answer(item: CheckInItem, answer: object) -> Answer:
+    """Return an answer as its item has it; None where it is none, or cannot be its answer."""
+    try:
+        return None if answer is None else _READERS[item.type](item, answer)
+    except _WrongAnswerError:
+        return None
+
+
 def _question(item: CheckInItem, language: str) -> dict[str, Any]:
     optional: dict[str, Any] = {
         "help": in_language(item.help, language) if item.help else None,

@@ -29,7 +29,11 @@ Issue = dict[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCheckIn:
-    """A report as it came: `id`, `date`, `recorded_at` and `time_zone` are the phone's."""
+    """A report as it came: `id`, `date`, `recorded_at` and `time_zone` are the phone's.
+
+    `verdict` is what the phone had found by the rules it had (`{version, findings: [{rule,
+    tier}]}`); it is kept beside what is found here, and changes nothing of that.
+    """
 
     id: UUID
     date: date
@@ -41,6 +45,7 @@ class NewCheckIn:
     supersedes: UUID | None = None
     source: str = "app"
     reported_by: str | None = None
+    verdict: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any, Self
 
+from recovery_service.domain.alert_policy import AlertPolicy, parse_alert_policy
 from recovery_service.domain.check_in_items import Catalogue, parse_catalogue
 from recovery_service.domain.content_fields import ContentError, Fields
 from recovery_service.domain.crisis_words import CrisisWords, parse_crisis_words
+from recovery_service.domain.emergency_numbers import EmergencyNumbers, parse_emergency_numbers
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
 from recovery_service.domain.plan_templates import PlanTemplate, content_hash, parse_template
 from recovery_service.domain.procedures import PROCEDURES
@@ -41,6 +43,8 @@ class Content:
     red_flags: RedFlagRules
     crisis_words: CrisisWords
     files: Mapping[str, ContentFile]
+    alert_policy: AlertPolicy
+    emergency_numbers: EmergencyNumbers
     texts: Mapping[str, Mapping[str, str]]
     sources: Mapping[str, str]
 
@@ -55,6 +59,8 @@ class Content:
             templates=_templates(raw["plan_templates"], sources),
             check_ins=check_ins,
             crisis_words=crisis_words,
+            alert_policy=parse_alert_policy(raw["alert_policy"], sources=sources),
+            emergency_numbers=parse_emergency_numbers(raw["emergency_numbers"], sources=sources),
             red_flags=parse_rules(
                 raw["red_flags"], catalogue=check_ins, crisis_words=crisis_words, sources=sources
             ),

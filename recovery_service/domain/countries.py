@@ -1,4 +1,7 @@
-"""Countries by their two letters (ISO 3166-1 alpha-2, officially assigned)."""
+"""Countries by their two letters (ISO 3166-1 alpha-2, officially assigned), and by zone."""
+
+from functools import cache
+from importlib.resources import files
 
 _CODES = """
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR
@@ -13,3 +16,16 @@ ZW
 """
 
 COUNTRIES = frozenset(_CODES.split())
+
+
+@cache
+def _by_zone() -> dict[str, str]:
+    """Read which country each zone belongs to, from the pinned zone data (public domain)."""
+    table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in table.splitlines() if line and line[0] != "#")
+    return {zone: country for country, _, zone, *_ in rows}
+
+
+def country_of(time_zone: str) -> str | None:
+    """Return the country that a zone is of; None for one of no country, or an old name."""
+    return _by_zone().get(time_zone)

@@ -14,11 +14,21 @@ from datetime import date, timedelta
 from itertools import pairwise
 from statistics import median
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from recovery_service.domain.crisis_words import CrisisWords, crisis_words_in
 
 Entry = tuple[date, Any]
+
+
+class Answers(Protocol):
+    """The answers of one check-in."""
+
+    def get(self, code: str, /) -> Any:
+        """Return the answer to an item, or None."""
+        ...
+
+
 #: How many days may lie between an entry of that date and the one before it.
 Gap = Callable[[date], int]
 
@@ -75,7 +85,7 @@ class Answered:
     item: str
     comparison: Comparison
 
-    def facts(self, answers: Mapping[str, Any], note: str | None, day: date) -> tuple[Fact, ...]:
+    def facts(self, answers: Answers, note: str | None, day: date) -> tuple[Fact, ...]:
         """Return the fact of a check-in that meets this, else nothing."""
         del note
         answer = answers.get(self.item)
@@ -90,7 +100,7 @@ class NoteWords:
 
     words: CrisisWords
 
-    def facts(self, answers: Mapping[str, Any], note: str | None, day: date) -> tuple[Fact, ...]:
+    def facts(self, answers: Answers, note: str | None, day: date) -> tuple[Fact, ...]:
         """Return the phrases that were found, each as the list spells it."""
         del answers
         found = crisis_words_in(self.words, note)
@@ -181,10 +191,10 @@ class Return:
     def facts(self, series: Sequence[Entry], gap: Gap) -> tuple[Fact, ...]:
         """Return the entries of the return, each with the best week, else nothing."""
         run = _run(series, self.entries, gap)
+        if not all(self.comparison.holds(answer) for _, answer in run):
+            return ()
         best = min(self._weeks(series[: len(series) - len(run)]), default=None)
         if best is None or best > self.best_week_at_most:
-            return ()
-        if not all(self.comparison.holds(answer) for _, answer in run):
             return ()
         compared = {
             **self.comparison.as_json(),

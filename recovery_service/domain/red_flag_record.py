@@ -1,12 +1,12 @@
 """One patient's check-ins as red-flag rules read them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol, Self
 from uuid import UUID
 
-from recovery_service.domain.check_in_forms import check_answers
+from recovery_service.domain.check_in_forms import known_answer
 from recovery_service.domain.check_in_items import Catalogue, ShowIf
 from recovery_service.domain.check_ins import Report, standing
 from recovery_service.domain.red_flag_conditions import Entry, Fact, OfOneCheckIn
@@ -31,12 +31,52 @@ class AnsweredReport(Report, Protocol):
         ...
 
 
+class CountedAnswers:
+    """The answers of one check-in that the catalogue knows and shows.
+
+    Unknown items do not count, nor answers that their item cannot have, nor follow-ups
+    whose parent has no answer that shows them: a form may have changed, or the patient may
+    have changed the answer above after the follow-up. Each is looked at when it is asked
+    for: a history has hundreds, and the rules read a few.
+    """
+
+    __slots__ = ("_catalogue", "_found", "_given")
+
+    def __init__(self, catalogue: Catalogue, given: Mapping[str, Any]) -> None:
+        self._catalogue = catalogue
+        self._given = given
+        self._found: dict[str, Any] = {}
+
+    def get(self, code: str) -> Any:
+        """Return the answer that counts, or None."""
+        if code not in self._found:
+            self._found[code] = self._read(code)
+        return self._found[code]
+
+    def _read(self, code: str) -> Any:
+        given, item = self._given.get(code), self._catalogue.items.get(code)
+        if given is None or item is None:
+            return None
+        answer = known_answer(item, given)
+        if item.show_if is not None and not self._shows(item.show_if):
+            return None
+        return answer
+
+    def _shows(self, show_if: ShowIf) -> bool:
+        answer = self.get(show_if.item)
+        if answer is None:
+            return False
+        if show_if.at_least is not None:
+            return bool(answer >= show_if.at_least)
+        return answer in show_if.one_of
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """One check-in: the answers that count, by item, and the note."""
 
     local_date: date
-    answers: Mapping[str, Any]
+    answers: CountedAnswers
     note: str | None
 
 
@@ -47,6 +87,8 @@ class Record:
     catalogue: Catalogue
     day: date
     told: Sequence[Told]
+    of_the_day: Sequence[Told]
+    _courses: dict[tuple[str, ...], tuple[Entry, ...]] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(
@@ -62,21 +104,22 @@ class Record:
         told = tuple(
             Told(
                 local_date=report.local_date,
-                answers=counted_answers(catalogue, report.answers),
+                answers=CountedAnswers(catalogue, report.answers),
                 note=report.note,
             )
             for report in own
             if report.local_date <= day
         )
-        return cls(catalogue=catalogue, day=day, told=told)
+        today = tuple(one for one in told if one.local_date == day)
+        return cls(catalogue=catalogue, day=day, told=told, of_the_day=today)
 
     def of_one_check_in(self, conditions: Sequence[OfOneCheckIn]) -> tuple[Fact, ...]:
         """Return the facts of each check-in of the day that meets all conditions."""
         found: list[Fact] = []
-        for told in self.told:
-            if told.local_date == self.day:
-                parts = [one.facts(told.answers, told.note, self.day) for one in conditions]
-                found += [fact for part in parts for fact in part] if all(parts) else []
+        for told in self.of_the_day:
+            parts = [one.facts(told.answers, told.note, self.day) for one in conditions]
+            if all(parts):
+                found += [fact for part in parts for fact in part]
         return tuple(found)
 
     def series(self, items: Sequence[str]) -> tuple[Entry, ...]:
@@ -86,11 +129,17 @@ class Record:
         open takes nothing back. Without an entry on the judged day the course is not
         of that day, and empty.
         """
+        key = tuple(items)
+        if key not in self._courses:
+            self._courses[key] = self._course(key)
+        return self._courses[key]
+
+    def _course(self, items: tuple[str, ...]) -> tuple[Entry, ...]:
         newest: dict[str, dict[date, Any]] = {item: {} for item in items}
         for told in self.told:
             for item in items:
-                if told.answers.get(item) is not None:
-                    newest[item][told.local_date] = told.answers[item]
+                if (answer := told.answers.get(item)) is not None:
+                    newest[item][told.local_date] = answer
         days = sorted({day for entries in newest.values() for day in entries})
         if not days or days[-1] != self.day:
             return ()
@@ -103,27 +152,3 @@ class Record:
         """Return the item that a follow-up goes back to, or the item itself."""
         show_if = self.catalogue.items[item].show_if
         return item if show_if is None else self.question(show_if.item)
-
-
-def counted_answers(catalogue: Catalogue, answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answers that the catalogue knows and shows.
-
-    Left out are unknown items, answers that their item cannot have, and follow-ups
-    whose parent has no answer that shows them: a form may have changed, or the patient
-    may have changed the answer above after the follow-up.
-    """
-    known = check_answers(catalogue, answers).known
-    counted: dict[str, Any] = {}
-    for code, item in catalogue.items.items():  # a parent stands before its follow-ups
-        if known.get(code) is not None and (item.show_if is None or _shows(item.show_if, counted)):
-            counted[code] = known[code]
-    return counted
-
-
-def _shows(show_if: ShowIf, answers: Mapping[str, Any]) -> bool:
-    answer = answers.get(show_if.item)
-    if answer is None:
-        return False
-    if show_if.at_least is not None:
-        return bool(answer >= show_if.at_least)
-    return answer in show_if.one_of

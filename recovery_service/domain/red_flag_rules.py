@@ -6,6 +6,7 @@ refuses with `ContentError` naming the file and the rule.
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from recovery_service.domain.check_in_items import Cadence, Catalogue, named_procedures
@@ -17,6 +18,7 @@ from recovery_service.domain.plan_template_parts import DRAFT, Sourced, content_
 from recovery_service.domain.red_flag_condition_fields import Vocabulary, ways
 from recovery_service.domain.red_flag_conditions import (
     DayAfter,
+    OfTheCourse,
     Way,
 )
 from recovery_service.domain.red_flag_reach import (
@@ -95,6 +97,21 @@ class RedFlagRules:
     content_hash: str
     rules: tuple[RedFlagRule, ...]
     catalogue: Catalogue
+
+    @cached_property
+    def course_items(self) -> list[str]:
+        """The items of which a rule reads a course: those that an old report is read for."""
+        return sorted(
+            {
+                item
+                for rule in self.rules
+                for ways_of in (rule.when, *(each.when for each in rule.escalations))
+                for way in ways_of
+                for one in way
+                if isinstance(one, OfTheCourse)
+                for item in one.items
+            }
+        )
 
 
 def parse_rules(

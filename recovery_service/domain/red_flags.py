@@ -129,14 +129,20 @@ class _Asked:
     def _of_way(self, way: Way) -> tuple[Fact, ...]:
         """Return the facts of a way; none unless all its conditions are met."""
         questions: dict[str, list[OfOneCheckIn]] = {}
-        parts: list[tuple[Fact, ...]] = []
+        found: list[Fact] = []
         for one in way:
-            if isinstance(one, Answered | NoteWords):
+            if isinstance(one, (Answered, NoteWords)):
                 questions.setdefault(self._question(one), []).append(one)
+            elif facts := self._of_course(one):
+                found += facts
             else:
-                parts.append(self._of_course(one))
-        parts += [self.record.of_one_check_in(together) for together in questions.values()]
-        return tuple(fact for part in parts for fact in part) if all(parts) else ()
+                return ()
+        for together in questions.values():
+            facts = self.record.of_one_check_in(together)
+            if not facts:
+                return ()
+            found += facts
+        return tuple(found)
 
     def _question(self, condition: OfOneCheckIn) -> str:
         if isinstance(condition, Answered):

@@ -14,6 +14,9 @@
     │   ├── ExternalIdKnown          external_id_known
     │   ├── EmailTaken               email_taken
     │   ├── LastAdmin                last_admin
+    │   ├── AlertResolved            alert_resolved
+    │   ├── AlertUnresolved          alert_unresolved
+    │   ├── AlertSuperseded          alert_superseded
     │   ├── AppointmentSettled       appointment_settled
     │   ├── PlanEnded                plan_ended
     │   ├── DraftMissing             draft_missing
@@ -76,6 +79,9 @@ from recovery_service.errors.base import (
     RecoveryError,
 )
 from recovery_service.errors.conflicts import (
+    AlertResolved,
+    AlertSuperseded,
+    AlertUnresolved,
     AppointmentSettled,
     ApprovalWithdrawn,
     ClientIdReused,
@@ -125,6 +131,9 @@ from recovery_service.errors.requests import (
 
 __all__ = [
     "AccessEnded",
+    "AlertResolved",
+    "AlertSuperseded",
+    "AlertUnresolved",
     "AppointmentSettled",
     "ApprovalWithdrawn",
     "ClientIdReused",

@@ -103,6 +103,28 @@ class LastAdmin(Conflict):
         super().__init__("Make somebody else an admin first.")
 
 
+class AlertResolved(Conflict):
+    """The alert is resolved; reopen it first."""
+
+    code = "alert_resolved"
+
+
+class AlertUnresolved(Conflict):
+    """Only an alert that was resolved can be reopened."""
+
+    code = "alert_unresolved"
+
+
+class AlertSuperseded(Conflict):
+    """Its rule was raised again since; that alert is the one to look at."""
+
+    code = "alert_superseded"
+
+    def __init__(self, alert_id: UUID | str) -> None:
+        super().__init__("A newer alert of this rule is not resolved.")
+        self.alert_id = alert_id
+
+
 class AppointmentSettled(Conflict):
     """The appointment's state does not allow this change.
 

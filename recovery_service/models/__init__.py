@@ -1,5 +1,6 @@
 """The tables, typed. Imports everything, so that the metadata is complete."""
 
+from recovery_service.models.alerts import Advice, AdviceResponse, Alert, AlertEvent, StaffNotice
 from recovery_service.models.appointments import Appointment, AppointmentResponse
 from recovery_service.models.audit import AuditEvent
 from recovery_service.models.base import Base
@@ -23,11 +24,15 @@ from recovery_service.models.plans import (
 )
 from recovery_service.models.schedules import Schedule, ScheduleRule
 from recovery_service.models.sites import Site, SiteHoliday
-from recovery_service.models.staff import CareTeamMember, StaffMember
+from recovery_service.models.staff import CareTeamMember, StaffAbsence, StaffMember
 from recovery_service.models.tokens import AccessToken, RefreshToken, StaffSession, TokenFamily
 
 __all__ = [
     "AccessToken",
+    "Advice",
+    "AdviceResponse",
+    "Alert",
+    "AlertEvent",
     "Appointment",
     "AppointmentResponse",
     "AttemptBucket",
@@ -60,7 +65,9 @@ __all__ = [
     "ScheduleRule",
     "Site",
     "SiteHoliday",
+    "StaffAbsence",
     "StaffMember",
+    "StaffNotice",
     "StaffSession",
     "TokenFamily",
     "WorkerHeartbeat",

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, Index, String, Text
 from sqlalchemy.orm import Mapped
 
 from recovery_service.models.base import (
+    JSON_OBJECT,
     Base,
     ClinicKey,
     OptionalReference,
@@ -25,6 +26,8 @@ class CheckIn(Base):
     ``recorded_at`` is the device's clock, ``received_at`` ours. ``answers``
     maps item codes to boolean, number, code or null (asked, not answered).
     ``issues`` says what was odd about the report; nothing is refused for it.
+    ``device_verdict`` is what the phone had found by itself, by the rules it had:
+    `{version, findings: [{rule, tier}]}`.
     """
 
     __tablename__ = "check_in"
@@ -56,3 +59,4 @@ class CheckIn(Base):
     reported_by: Mapped[str | None] = identifying(String(100))
     entered_by: Mapped[OptionalReference]
     device_id: Mapped[OptionalReference]
+    device_verdict: Mapped[dict[str, Any] | None] = health(JSON_OBJECT)

@@ -23,7 +23,8 @@ class Episode(Versioned, Base):
     """One operation and its recovery; a patient has at most one that has not ended.
 
     Dates are local dates of the patient's zone. ``baseline`` holds what was
-    known before the operation: ``nrs_*`` 0-10 and ``psfs`` 0-10.
+    known before the operation: ``nrs_*`` 0-10 and ``psfs`` 0-10. ``monitored_until`` is
+    the last date on which staff look at what is reported; None: the policy's own.
     """
 
     __tablename__ = "episode"
@@ -78,3 +79,4 @@ class Episode(Versioned, Base):
     end_reason: Mapped[str | None] = health(String(32))
     ended_at: Mapped[datetime | None] = operational()
     superseded_by: Mapped[OptionalReference]
+    monitored_until: Mapped[date | None] = operational()

@@ -8,8 +8,10 @@ from sqlalchemy.orm import Mapped
 from recovery_service.models.base import (
     Base,
     ClinicKey,
+    OptionalReference,
     PrimaryKey,
     Reference,
+    Stamped,
     Versioned,
     contact,
     identifying,
@@ -20,7 +22,10 @@ from recovery_service.models.keys import of_clinic, within_clinic
 
 
 class StaffMember(Versioned, Base):
-    """A person who works for the clinic, with one or more roles."""
+    """A person who works for the clinic, with one or more roles.
+
+    ``alert_mail`` is the least pressing tier of alert of which a mail is wanted, or `none`.
+    """
 
     __tablename__ = "staff_member"
     __table_args__ = (
@@ -31,6 +36,10 @@ class StaffMember(Versioned, Base):
             "cardinality(roles) > 0 AND roles <@ "
             "ARRAY['physiotherapist', 'surgeon', 'coordinator', 'admin']::varchar[]",
             name="roles",
+        ),
+        CheckConstraint(
+            "alert_mail IN ('emergency', 'same_day', 'next_business_day', 'none')",
+            name="alert_mail",
         ),
     )
 
@@ -44,6 +53,9 @@ class StaffMember(Versioned, Base):
     totp_seed: Mapped[bytes | None] = secret()
     totp_last_step: Mapped[int | None] = operational(BigInteger)
     disabled_at: Mapped[datetime | None] = operational()
+    alert_mail: Mapped[str] = operational(
+        String(20), default="next_business_day", server_default="next_business_day"
+    )
 
 
 class CareTeamMember(Base):
@@ -65,3 +77,23 @@ class CareTeamMember(Base):
     lead: Mapped[bool] = operational(default=False)
     from_date: Mapped[date] = operational()
     to_date: Mapped[date | None] = operational()
+
+
+class StaffAbsence(Stamped, Base):
+    """Days on which a staff member is not there (both inclusive), and who stands in."""
+
+    __tablename__ = "staff_absence"
+    __table_args__ = (
+        within_clinic("staff_member", "staff_id"),
+        within_clinic("staff_member", "cover_id"),
+        CheckConstraint("to_date >= from_date", name="dates"),
+        CheckConstraint("cover_id <> staff_id", name="cover"),
+        Index("ix_staff_absence_staff", "clinic_id", "staff_id", "to_date"),
+    )
+
+    clinic_id: Mapped[ClinicKey]
+    id: Mapped[PrimaryKey]
+    staff_id: Mapped[Reference]
+    from_date: Mapped[date] = operational()
+    to_date: Mapped[date] = operational()
+    cover_id: Mapped[OptionalReference]

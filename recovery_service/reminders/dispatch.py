@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 
 from recovery_service.clock import Clock
+from recovery_service.domain.alert_policy import AlertPolicy
 from recovery_service.domain.interruptions import BUNDLED
 from recovery_service.domain.keys import Keys
 from recovery_service.reminders.channels.protocol import Channel, Dead, Outcome, Retry
@@ -103,7 +104,7 @@ class Sender:
 
     `chunk` deliveries are claimed and sent at a time; `batch` are claimed to be handed over.
     `lease` must be longer than a channel's own bound on a chunk, or live senders lose their
-    work.
+    work. `policy` says how alerts are passed on; without one they are left to another worker.
     """
 
     transaction: Transaction
@@ -115,6 +116,7 @@ class Sender:
     batch: int = 500
     chunk: int = 100
     lags: Lags = field(default_factory=Lags)
+    policy: AlertPolicy | None = None
 
 
 class _Taken(NamedTuple):

@@ -1,4 +1,4 @@
-"""One tick of the reminder loop, composed: materialise, send, sweep."""
+"""One tick of the reminder loop, composed: materialise, send, sweep, escalate."""
 
 import threading
 from collections import Counter
@@ -16,7 +16,9 @@ from recovery_service.reminders.dispatch import (
     end_uncertain,
     end_unsendable,
 )
+from recovery_service.reminders.escalation import escalate
 from recovery_service.reminders.planner import Materialised, RuleBook, materialise
+from recovery_service.reminders.staff_notices import notify
 from recovery_service.reminders.sweep import Swept, sweep
 from recovery_service.reminders.syncing import CHANNELS, sync
 
@@ -111,6 +113,23 @@ class Loop:
         self._count(swept=total.closed)
         return total
 
+    def escalate(self) -> int:
+        """Pass on what nobody looked at in time."""
+        now, policy, total = self.sender.clock(), self.sender.policy, 0
+        while policy is not None and not self.stopping.is_set():
+            done = escalate(self.sender.transaction, policy, now=now, batch=self.sender.chunk)
+            total += done
+            if done < self.sender.chunk:
+                break
+        self._count(escalated=total)
+        return total
+
+    def notify(self) -> Counts:
+        """Mail to staff what waits for them."""
+        counts = notify(self.sender, stopped=self.stopping.is_set)
+        self._count(**counts)
+        return counts
+
     def figures(self) -> dict[str, Any]:
         """Return what was done since the start, by name and by channel, and how late."""
         with self._lock:
@@ -143,7 +162,8 @@ def tick_once(sender: Sender, *, batch: int = BATCH) -> Counts:
         sent = list(threads.map(loop.send, sender.channels))
         sent += threads.map(loop.sync, loop.synced)
     swept = loop.sweep()
+    escalated, mailed = loop.escalate(), loop.notify()
     counts: Counts = Counter(materialised=done.due, missed=done.missed, poisoned=done.poisoned)
     for each in sent:
         counts += each
-    return counts + Counter(swept=swept.closed)
+    return counts + mailed + Counter(swept=swept.closed, escalated=escalated)

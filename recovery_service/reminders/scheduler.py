@@ -90,12 +90,14 @@ def _scheduler(
     channels = list(loop.sender.channels)
     scheduler = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(len(channels) + len(loop.synced) + 3)},
+        executors={"default": ThreadPoolExecutor(len(channels) + len(loop.synced) + 5)},
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     steps = [
         ("materialise", rhythm.tick, partial(_materialise, loop, fallen)),
         ("sweep", max(rhythm.sweep, rhythm.tick), loop.sweep),
+        ("escalate", max(rhythm.sweep, rhythm.tick), loop.escalate),
+        ("notify", rhythm.tick, loop.notify),
         ("heartbeat", rhythm.heartbeat, beat),
         *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
         *((f"sync_{name}", rhythm.tick, partial(loop.sync, name)) for name in loop.synced),

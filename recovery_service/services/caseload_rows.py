@@ -41,7 +41,8 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
        c.procedure, c.state, c.surgery_date, c.discharge_date, plan.published, plan.draft,
        reach.enrolled, reach.reachable, last.local_date, last.received_at, last.answers,
        pain.days, silence.days,
-       exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows, nudged.days
+       exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows, nudged.days,
+       alerts.rows
   FROM chosen c
  CROSS JOIN LATERAL (
        SELECT coalesce(bool_or(v.state = 'live'), false) AS published,
@@ -127,6 +128,13 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
           AND EXISTS (SELECT FROM delivery d
                        WHERE d.clinic_id = o.clinic_id AND d.occurrence_id = o.id
                          AND d.cause = 'nudge' AND d.state = 'sent')) nudged
+ CROSS JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_build_array(
+                  a.rule_id, a.tier, a.state,
+                  a.state = 'open' AND (a.escalation > 0 OR a.respond_by <= %(now)s))) AS rows
+         FROM alert a
+        WHERE a.clinic_id = c.clinic_id AND a.episode_id = c.episode_id
+          AND a.state <> 'resolved') alerts
  {final}
 """
 
@@ -176,6 +184,7 @@ class CaseloadRow(NamedTuple):
     to_book: list[Any] | None
     visits: list[Any] | None
     nudged: list[str] | None
+    alerts: list[Any] | None
 
 
 def statement(sort: str, *, with_ended: bool) -> str:

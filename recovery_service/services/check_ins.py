@@ -1,13 +1,15 @@
 """Check-ins: stored whatever they say, once, together with what they complete.
 
 The request that matters most is the one that carries nearly all of the load, so the
-common case is one statement: find the episode, store the report, close the day's
-check-in and drop its reminders. What is rare takes a transaction of several.
+common case is one trip to the database and its commit: find the episode, store the report,
+close the day's check-in, drop its reminders, and bring the history that it is judged by. What
+it means is raised before it is acknowledged. What is rare takes a transaction of several.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +17,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.actions import REACH_BACK
-from recovery_service.domain.check_in_forms import Catalogue, check_answers
+from recovery_service.domain.check_in_forms import check_answers
 from recovery_service.domain.check_ins import (
     UNKNOWN_FORM_VERSION,
     Dated,
@@ -24,16 +26,28 @@ from recovery_service.domain.check_ins import (
     given_zone,
     place_report,
 )
+from recovery_service.domain.content import Content
 from recovery_service.domain.local_time import local_date
 from recovery_service.errors import ClientIdReused, Invalid
 from recovery_service.models import CheckIn, Episode
 from recovery_service.services.check_in_credit import EXERCISE, credit_day, lock_day
-from recovery_service.services.check_in_statement import RECORD, Outcome
+from recovery_service.services.check_in_judgement import (
+    Ask,
+    Verdict,
+    judge,
+    report_of,
+    told_before,
+)
+from recovery_service.services.check_in_statement import HISTORY, RECORD, Outcome
 from recovery_service.services.device_plan import devices_owed_sync
 
 _DAY = timedelta(days=1)
 
-Trip = Callable[..., list[Any]]
+# One report of a patient at a time: of two, the second is judged with the first.
+_TURN = "SELECT pg_advisory_xact_lock(%(turn)s)"
+_TURNS = 2**63
+
+Trips = Callable[[UUID], AbstractContextManager[Ask]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,58 +64,73 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A stored report as it is shown, whom to call, and what the phone knew already.
+    """A stored report as it is shown, what it led to, and what the phone knew already.
 
-    `surgery_date` and `discharge_date` are the episode's; `repeated` says that the
+    `said` are the answers; `outcome` is the episode and its site; `repeated` says that the
     report had been stored before.
     """
 
     check_in: dict[str, Any]
-    phones: Mapping[str, str]
-    surgery_date: date | None
-    discharge_date: date
+    said: Mapping[str, Any]
+    outcome: Outcome
+    verdict: Verdict
     repeated: bool = False
 
 
 def record_check_in(
-    trip: Trip,
+    trips: Trips,
     transaction: Callable[[], Any],
-    catalogue: Catalogue,
+    content: Content,
     reporter: Reporter,
     new: NewCheckIn,
     *,
     now: datetime,
 ) -> Recorded:
-    """Store a report; the phone's id makes a retry harmless.
+    """Store a report, and judge it; the phone's id makes a retry harmless.
 
     Never refused for the clock, its age, the form's version, the state of plan or
-    episode, or an unknown item: what is odd is kept as `issues`. `trip` runs one
-    statement as a transaction of its own. Raises Invalid (an answer that its item cannot
-    have), ClientIdReused, NoSuchObject (a patient without an episode).
+    episode, or an unknown item: what is odd is kept as `issues`. `trips` begins a
+    transaction of few round trips. Raises Invalid (an answer that its item cannot have),
+    ClientIdReused, NoSuchObject (a patient without an episode).
     """
-    new, values = _read(catalogue, reporter, new, now=now)
-    outcome = Outcome.of(trip(RECORD, values, clinic_id=reporter.clinic_id))
-    if outcome.stored:
-        return _recorded(outcome, reporter, values)
+    new, values = _read(content, reporter, new, now=now)
+    with trips(reporter.clinic_id) as ask:
+        _, rows, history = ask((_TURN, values), (RECORD, values), (HISTORY, values))
+        outcome = Outcome.of(rows)
+        if outcome.stored:
+            return _judged(ask, content, reporter, new, values, outcome, history, now=now)
     with transaction() as session:
         if outcome.more:
-            return _record_and_credit(session, reporter, new, values, now=now)
-        return _repeated(session, outcome, reporter, new)
+            return _record_and_credit(session, content, reporter, new, values, now=now)
+        return _repeated(session, outcome, history, content, reporter, new, now=now)
+
+
+def _judged(
+    ask: Ask, content: Content, reporter: Reporter, new: NewCheckIn, values: dict[str, Any],
+    outcome: Outcome, history: Sequence[Any], *, now: datetime,
+) -> Recorded:  # fmt: skip
+    report = report_of(
+        outcome.episode_id, values["date"], values, new.answers, outcome.issues or []
+    )
+    verdict = judge(ask, content, outcome, history, values, report, now=now)
+    shown = _shown(outcome, reporter, values)
+    return Recorded(check_in=shown, said=new.answers, outcome=outcome, verdict=verdict)
 
 
 def _read(
-    catalogue: Catalogue, reporter: Reporter, new: NewCheckIn, *, now: datetime
+    content: Content, reporter: Reporter, new: NewCheckIn, *, now: datetime
 ) -> tuple[NewCheckIn, dict[str, Any]]:
     """Return the report with its answers as they are kept, and the statement's parameters."""
-    checked = check_answers(catalogue, new.answers)
+    checked = check_answers(content.check_ins, new.answers)
     if checked.errors:
         raise Invalid(errors=checked.errors)
     new = replace(new, answers={**new.answers, **checked.known})
     dated = place_report(new, received_at=now, home_zone=reporter.home_zone)
     issues = [*dated.issues, *checked.issues]
-    if new.form_version != catalogue.form_version:
+    if new.form_version != content.check_ins.form_version:
         issues.append({"code": UNKNOWN_FORM_VERSION})
-    return new, _values(reporter, new, dated, issues, now=now)
+    course = {"course_items": content.red_flags.course_items}
+    return new, _values(reporter, new, dated, issues, now=now) | course
 
 
 def _values(
@@ -139,18 +168,24 @@ def _values(
         "exercise": EXERCISE,
         "closes": closes,
         "locked": not closes,
+        "today": local_date(dated.time_zone, now),
+        "turn": reporter.patient_id.int % _TURNS,
+        "device_verdict": orjson.dumps(new.verdict).decode() if new.verdict else None,
     }
 
 
 def _record_and_credit(
-    session: Session, reporter: Reporter, new: NewCheckIn, values: dict[str, Any], *, now: datetime
-) -> Recorded:
+    session: Session, content: Content, reporter: Reporter, new: NewCheckIn,
+    values: dict[str, Any], *, now: datetime,
+) -> Recorded:  # fmt: skip
     """Store a report whose day has more to close than the one statement can see."""
+    ask = _asking(session)
+    ask((_TURN, values))
     lock_day(session, reporter.clinic_id, reporter.patient_id)
-    rows = session.connection().exec_driver_sql(RECORD, values | {"locked": True}).all()
+    rows, history = ask((RECORD, values | {"locked": True}), (HISTORY, values))
     outcome = Outcome.of(rows)
     if not outcome.stored:
-        return _repeated(session, outcome, reporter, new)
+        return _repeated(session, outcome, history, content, reporter, new, now=now)
     credit_day(
         session,
         reporter.clinic_id,
@@ -164,10 +199,24 @@ def _record_and_credit(
     # Only here is anything closed of which a device has still to remind.
     key = (session, reporter.clinic_id, reporter.patient_id)
     devices_owed_sync(*key, but_not=reporter.device_id, now=now)
-    return _recorded(outcome, reporter, values)
+    return _judged(ask, content, reporter, new, values, outcome, history, now=now)
 
 
-def _repeated(session: Session, outcome: Outcome, reporter: Reporter, new: NewCheckIn) -> Recorded:
+def _asking(session: Session) -> Ask:
+    """Return what runs statements as `few_trips` does, within a session's transaction."""
+    run = session.connection().exec_driver_sql
+
+    def ask(*steps: tuple[str, Mapping[str, Any]]) -> list[list[Any]]:
+        results = [run(sql, dict(values)) for sql, values in steps]
+        return [list(one.all()) if one.returns_rows else [] for one in results]
+
+    return ask
+
+
+def _repeated(
+    session: Session, outcome: Outcome, history: Sequence[Any], content: Content,
+    reporter: Reporter, new: NewCheckIn, *, now: datetime,
+) -> Recorded:  # fmt: skip
     """Return what is stored under the id if it says the same; raises ClientIdReused."""
     row = session.get_one(CheckIn, (reporter.clinic_id, new.id))
     episode = session.get_one(Episode, (reporter.clinic_id, row.episode_id))
@@ -176,12 +225,9 @@ def _repeated(session: Session, outcome: Outcome, reporter: Reporter, new: NewCh
     stored = as_json(row)
     if _said(row) != new or reporter.episode_id not in (None, row.episode_id):
         raise ClientIdReused("check-in", new.id, stored)
+    verdict = told_before(session, content, outcome, history, row, now=now)
     return Recorded(
-        check_in=stored,
-        phones=outcome.phones,
-        surgery_date=episode.surgery_date,
-        discharge_date=episode.discharge_date,
-        repeated=True,
+        check_in=stored, said=row.answers, outcome=outcome, verdict=verdict, repeated=True
     )
 
 
@@ -198,11 +244,12 @@ def _said(row: CheckIn) -> NewCheckIn:
         supersedes=row.supersedes,
         source=row.source,
         reported_by=row.reported_by,
+        verdict=row.device_verdict,
     )
 
 
-def _recorded(outcome: Outcome, reporter: Reporter, values: Mapping[str, Any]) -> Recorded:
-    shown = {
+def _shown(outcome: Outcome, reporter: Reporter, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "id": values["id"],
         "episode_id": outcome.episode_id,
         "date": values["date"],
@@ -218,12 +265,6 @@ def _recorded(outcome: Outcome, reporter: Reporter, values: Mapping[str, Any]) -
         "reported_by": values["reported_by"],
         "entered_by": reporter.entered_by,
     }
-    return Recorded(
-        check_in=shown,
-        phones=outcome.phones,
-        surgery_date=outcome.surgery_date,
-        discharge_date=outcome.discharge_date,
-    )
 
 
 def as_json(row: CheckIn) -> dict[str, Any]:

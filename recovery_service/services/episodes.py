@@ -27,6 +27,7 @@ from recovery_service.errors import (
 )
 from recovery_service.models import Episode, Patient, Site
 from recovery_service.services import audit, templates
+from recovery_service.services.alerts import end_alerts
 from recovery_service.services.appointments import cancel_unbooked, move_follow_ups
 from recovery_service.services.devices import locked_patient
 from recovery_service.services.schedules import (
@@ -182,6 +183,7 @@ def end_episode(
     if reason not in SILENCING and day < episode.discharge_date:
         raise InvalidField("/on", "Must not be before discharge.")
     _end(session, episode, reason=reason, on=day, now=now)
+    end_alerts(session, actor, episode.id, now=now)
     if reason in SILENCING:
         silence_patient(session, patient, now=now)
     _record(session, actor, episode, "episode_ended", now=now)
@@ -217,6 +219,7 @@ def _supersede(
     standing.superseded_by = successor
     today = local_date(patient.time_zone, now)
     _end(session, standing, reason="superseded", on=today, now=now)
+    end_alerts(session, actor, standing.id, now=now)
     _record(session, actor, standing, "episode_superseded", now=now)
 
 

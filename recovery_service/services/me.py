@@ -15,7 +15,8 @@ import orjson
 from recovery_service.domain.content import Content
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date, zone
-from recovery_service.domain.monitoring import not_monitored
+from recovery_service.domain.monitoring import Waiting, Watch, promise
+from recovery_service.domain.opening_times import OpeningTimes
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.domain.reminder_policy import policy_of
 from recovery_service.domain.zone_suggestion import suggested_zone
@@ -30,7 +31,12 @@ SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
        e.id AS episode_id, e.procedure, e.surgery_date, e.surgery_date_assumed, e.discharge_date,
        e.state AS episode_state, r.phases::text AS phases,
        c.name AS clinic_name, c.reminder_defaults::text AS reminder_defaults, s.name AS site_name,
-       s.phones::text AS phones, t.people, d.time_zone AS device_zone
+       s.phones::text AS phones, t.people, d.time_zone AS device_zone,
+       s.country, s.time_zone AS site_zone, s.opening_hours::text AS opening_hours,
+       ARRAY(SELECT h.day FROM site_holiday h
+              WHERE h.clinic_id = p.clinic_id AND h.site_id = s.id
+                AND h.day BETWEEN %(today)s::date - 1 AND %(today)s::date + 61) AS holidays,
+       e.monitored_until, a.respond_by, a.seen_at, a.escalated
   FROM patient p
   JOIN clinic c ON c.id = p.clinic_id
   LEFT JOIN LATERAL (
@@ -54,6 +60,12 @@ SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
                 GROUP BY staff_id) f
          JOIN staff_member m ON m.clinic_id = p.clinic_id AND m.id = f.staff_id
         WHERE m.disabled_at IS NULL) t
+ CROSS JOIN LATERAL (
+       SELECT min(respond_by) FILTER (WHERE state = 'open') AS respond_by,
+              max(acknowledged_at) FILTER (WHERE state = 'acknowledged') AS seen_at,
+              coalesce(bool_or(escalation > 0 AND state = 'open'), false) AS escalated
+         FROM alert
+        WHERE clinic_id = p.clinic_id AND episode_id = e.id AND state <> 'resolved') a
  WHERE p.clinic_id = %(clinic_id)s AND p.id = %(patient_id)s
 )
 SELECT person.*, day.* FROM person FULL JOIN ({AGENDA_ROWS}) AS day ON false
@@ -85,6 +97,14 @@ class _Person(NamedTuple):
     phones: str | None
     people: str | None
     device_zone: str | None
+    country: str | None
+    site_zone: str | None
+    opening_hours: str | None
+    holidays: list[date]
+    monitored_until: date | None
+    respond_by: datetime | None
+    seen_at: datetime | None
+    escalated: bool
 
 
 _WIDTH = len(_Person._fields)
@@ -133,7 +153,7 @@ def read_me(
         "episode": _episode(person, opening),
         "plan_state": _plan_state(person),
         "due_today": [entry_as_json(entry) for entry in entries],
-        "monitoring": not_monitored(content, phones, language),
+        "monitoring": _monitoring(content, person, phones, opening),
         "care_team": [_colleague(*each) for each in orjson.loads(person.people or "[]")],
         "clinic": {"name": person.clinic_name, "site": person.site_name, "phones": phones},
         "zone_suggestion": suggested_zone(person.time_zone, person.device_zone, now=opening.now),
@@ -186,6 +206,49 @@ def _reminders(person: _Person, opening: Opening) -> dict[str, Any]:
         "sitting_breaks": {"enabled": breaks.get("enabled", False), "most": policy.breaks},
         "failover": settings["failover"],
     }
+
+
+def _monitoring(
+    content: Content, person: _Person, phones: Mapping[str, str], opening: Opening
+) -> dict[str, Any]:
+    """Return who looks at what the patient reports, as the answer to a check-in says it."""
+    now, due = opening.now, person.respond_by
+    times = OpeningTimes(
+        time_zone=person.site_zone or person.time_zone,
+        hours=orjson.loads(person.opening_hours or "{}"),
+        holidays=frozenset(person.holidays),
+    )
+    directory = content.emergency_numbers.directory(
+        phones,
+        country=person.country or "",
+        time_zone=person.device_zone or person.time_zone,
+        is_open=times.is_open(now),
+    )
+    watch = Watch(
+        site=person.site_name,
+        times=times,
+        directory=directory,
+        until=_watched_until(content, person),
+        ended=person.episode_state == "ended",
+    )
+    waiting = Waiting(
+        respond_by=due,
+        seen_at=person.seen_at,
+        overdue=person.escalated or bool(due and due <= now),
+    )
+    return promise(
+        content, watch, waiting, now=now, time_zone=person.time_zone, language=opening.language
+    )
+
+
+def _watched_until(content: Content, person: _Person) -> date | None:
+    if person.episode_id is None:
+        return None
+    return content.alert_policy.monitored_until(
+        person.monitored_until,
+        surgery_date=person.surgery_date,
+        discharge_date=person.discharge_date,
+    )
 
 
 def _episode(person: _Person, opening: Opening) -> dict[str, Any] | None:

@@ -1,11 +1,11 @@
 """Reasons for attention in words, in the reader's language."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import Any
 
 from recovery_service.domain.attention import Reason
 from recovery_service.domain.content import Content
+from recovery_service.domain.dates_in_words import short_date
 from recovery_service.domain.languages import in_language
 
 Facts = Mapping[str, Any]
@@ -43,10 +43,10 @@ def item_in_words(content: Content, item: str, language: str) -> str:
     return in_language(known.label, language) if known else item
 
 
-def short_date(content: Content, day: date, language: str) -> str:
-    """Return a date as people write it, such as 4 Mar 2026."""
-    months = content.text("date.months", language).split()
-    return f"{day.day} {months[day.month - 1]} {day.year}"
+def rule_in_words(content: Content, rule_id: str, language: str) -> str:
+    """Return a rule's title; one that today's content no longer has keeps its id."""
+    titles = {rule.id: rule.title for rule in content.red_flags.rules}
+    return in_language(titles[rule_id], language) if rule_id in titles else rule_id
 
 
 def _unchanged(_: Facts) -> str:
@@ -54,6 +54,7 @@ def _unchanged(_: Facts) -> str:
 
 
 _VARIANTS: Mapping[str, Callable[[Facts], str]] = {
+    "alert": lambda facts: f".{facts['state']}",
     "awaiting_clinician": lambda facts: ".draft" if facts["draft"] else ".none",
     "nudge_unanswered": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "follow_up_overdue": lambda facts: ".several" if facts["more"] else ".one",
@@ -82,7 +83,12 @@ def _day(content: Content, _: Reason, value: Any, language: str) -> str:
     return short_date(content, value, language)
 
 
+def _rule(content: Content, _: Reason, value: Any, language: str) -> str:
+    return rule_in_words(content, value, language)
+
+
 _WORDS: Mapping[str, Callable[[Content, Reason, Any, str], str]] = {
+    "rule": _rule,
     "item": _item,
     "answer": _answer,
     "title": _title,

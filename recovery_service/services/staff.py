@@ -107,7 +107,7 @@ def change_member(
     _require_allowed(actor, member, changes, others)
     if "email" in changes:
         _move_email(session, keys, member, changes["email"])
-    for name in ("name", "locale"):
+    for name in ("name", "locale", "alert_mail"):
         setattr(member, name, changes.get(name, getattr(member, name)))
     if "roles" in changes:
         member.roles = sorted(set(changes["roles"]))

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
-from recovery_service.domain.content_pieces import PieceKey
+from recovery_service.domain.content_pieces import FILES_BY_KIND, PieceKey
 from recovery_service.extensions import parts
 from recovery_service.models import (
     AuditEvent,
@@ -29,7 +29,7 @@ from tests.conventions.objects import template
 from tests.factories import ClinicWithStaff, make_clinic, make_patient
 from tests.phones import Phone, enrolment, new_code, phone_of
 
-SHARED = {"check_in_items", "red_flags", "crisis_words"}
+SHARED = set(FILES_BY_KIND.values())
 People = Callable[[str], Caller]
 
 

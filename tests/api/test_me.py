@@ -209,9 +209,10 @@ def test_texts_are_in_the_language_asked_for_or_in_the_patients(
     assert shown(**{"Accept-Language": "en-GB"}) == english
 
 
-def test_monitoring_says_that_nobody_looks_and_whom_to_call(phone: Phone) -> None:
+def test_monitoring_says_who_looks_and_whom_to_call(phone: Phone) -> None:
     monitoring = phone.get("/me").get_json()["monitoring"]
-    assert monitoring["state"] == "not_monitored"
+    assert (monitoring["state"], monitoring["overdue"]) == ("watched", False)
+    assert "not in real time" in monitoring["until_then"]
     assert "+442079460000" in monitoring["until_then"]
     assert "999" in monitoring["until_then"]
 

@@ -79,10 +79,14 @@ def test_a_report_is_stored_and_answered_with_whom_to_call(
     assert at(check_in["received_at"]) == MONDAY
     assert answer.json["advice"] == []
     monitoring = answer.json["monitoring"]
-    assert monitoring["state"] == "not_monitored"
+    assert (monitoring["state"], monitoring["respond_by"]) == ("watched", None)
     assert "+442079460000" in monitoring["until_then"]
     assert monitoring["phones"] == {"clinic": "+442079460000", "emergency": "999"}
-    assert answer.json["progress"] == {"days_since_surgery": 3, "days_since_discharge": 1}
+    assert answer.json["progress"] == {
+        "days_since_surgery": 3,
+        "days_since_discharge": 1,
+        "text": "Day 3 after your operation.",
+    }
 
 
 @pytest.mark.parametrize("phones", [{}, {"clinic": "+441"}])
@@ -294,7 +298,7 @@ def test_the_same_report_again_is_the_stored_one(
     again = send(**sent | {"recorded_at": "2026-03-02T10:59:00+02:00"})
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json["check_in"] == first.json["check_in"]
-    assert again.json["monitoring"]["state"] == "not_monitored"
+    assert again.json["monitoring"]["state"] == "watched"
     for change in (
         {"note": "y"},
         {"answers": {"temp_c": 38.5}},

@@ -11,10 +11,11 @@ from recovery_service.domain import notification_ids
 from recovery_service.domain.content_pieces import shared_pieces
 from recovery_service.domain.occurrence_ids import encode
 from recovery_service.extensions import parts
-from recovery_service.models import Appointment, ContentApproval, SiteHoliday
+from recovery_service.models import Appointment, ContentApproval, SiteHoliday, StaffAbsence
 from recovery_service.services import templates
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
 from tests.plan_rows import materialise, plan_item
+from tests.reports import report_something
 
 HOLIDAY = date(2026, 12, 25)
 TEMPLATE = "of_this_clinic"
@@ -52,9 +53,11 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
     item = plan_item(patient, now=now)
     materialise(item, now=now)
     (delivery, *_) = item.deliveries()
-    appointment = uuid4()
+    appointment, absence = uuid4(), uuid4()
     with transaction(clinic.id) as session:
         session.add(_appointment(clinic, patient, appointment, now=now))
+        session.add(_absence(clinic, absence, now=now))
+    advised = report_something(clinic, patient, now=now)
     return {
         "patient_id": str(patient.id),
         "episode_id": str(patient.episode_id),
@@ -63,6 +66,9 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
         "device_id": str(patient.device_id),
         "occurrence_id": item.occurrence_id("20260302.morning"),
         "notification_id": notification_ids.encode(parts().keys, clinic.id, delivery.id),
+        "advice_id": str(advised.id),
+        "alert_id": str(advised.alert_id),
+        "absence_id": str(absence),
         "site_id": str(clinic.site_id),
         "staff_id": str(clinic.staff["coordinator"]),
         "approval_id": str(approval_of(clinic)),
@@ -91,6 +97,9 @@ def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
             "item_id",
             "appointment_id",
             "device_id",
+            "advice_id",
+            "alert_id",
+            "absence_id",
             "site_id",
             "staff_id",
         )
@@ -119,4 +128,15 @@ def _appointment(
         minutes=30,
         created_at=now,
         updated_at=now,
+    )
+
+
+def _absence(clinic: ClinicWithStaff, its_id: Any, *, now: datetime) -> StaffAbsence:
+    return StaffAbsence(
+        clinic_id=clinic.id,
+        id=its_id,
+        staff_id=clinic.staff["coordinator"],
+        from_date=now.date(),
+        to_date=now.date(),
+        created_at=now,
     )

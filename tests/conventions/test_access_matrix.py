@@ -5,6 +5,7 @@ should get in is written down here a second time, by what an address is about: a
 that is opened too far fails although it declares it.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"\w+ /me(/|$)", {"patient"}),
     (r"DELETE /tokens/current", STAFF | {"patient"}),
     (r"POST /episodes/<>/(hold|release|end|plan/publish)", CLINICIANS),
-    (r"\w+ /(patients|episodes|appointments|call-tasks)(/|$)", CARE),
+    (r"\w+ /(patients|episodes|appointments|call-tasks|alerts)(/|$)", CARE),
     (r"GET /(clinic|sites|staff|plan-templates)(/|$)", STAFF),
     (r"POST /plan-templates", CLINICIANS),
     (r"GET /content-approvals(/|$)", STAFF),
@@ -79,6 +80,12 @@ BODIES: dict[str, Any] = {
     "POST /sites/<>/holidays": {"day": "2026-01-01"},
     "POST /staff": {"email": "a@b.example", "name": "B", "roles": ["admin"]},
     "PATCH /staff/<>": {"name": "B"},
+    "POST /staff/<>/absences": {"from": "2026-03-02", "to": "2026-03-03"},
+    "POST /alerts/acknowledge": {"ids": ["<alert_id>"]},
+    "POST /alerts/<>/assign": {"staff_id": "<staff_id>"},
+    "POST /alerts/<>/resolve": {"resolution": "advised"},
+    "POST /alerts/<>/notes": {"note": "x"},
+    "POST /me/advice/<>/response": {"response": "called"},
     "POST /patients": PATIENT | {"episode": EPISODE},
     "PATCH /patients/<>": {"name": "B"},
     "PUT /patients/<>/addresses": {"addresses": []},
@@ -134,11 +141,12 @@ class Route(NamedTuple):
         """Return the address with these ids."""
         return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: ids[found[1]], self.rule)
 
-    def body(self) -> dict[str, Any] | None:
+    def body(self, ids: dict[str, str]) -> dict[str, Any] | None:
         """Return a body that is well-formed, with an id of its own where the client gives one."""
         if self.method in {"GET", "DELETE"}:
             return None
-        body = dict(BODIES.get(self.name, {}))
+        words = json.dumps(BODIES.get(self.name, {}))
+        body: dict[str, Any] = json.loads(re.sub(r"<(\w+)>", lambda found: ids[found[1]], words))
         if self.name == "POST /plan-templates":
             body = {"content": template("a_new_one")}
         if self.name == "POST /content-approvals":
@@ -171,7 +179,7 @@ def call(
     ids: dict[str, str],
 ) -> Any:  # fmt: skip
     bearer = patient.bearer if role == "patient" else lambda: clinic.bearer(role)
-    return Caller(client, bearer)(route.method, route.path(ids), json=route.body())
+    return Caller(client, bearer)(route.method, route.path(ids), json=route.body(ids))
 
 
 def told(route: Route, role: str, answer: Any) -> str:
@@ -201,7 +209,7 @@ def test_nobody_gets_in_without_a_token(
     wrong = []
     for route in closed_routes(app):
         path = PREFIX + route.path(ids)
-        answer = client.open(path, method=route.method, json=route.body(), headers=headers)
+        answer = client.open(path, method=route.method, json=route.body(ids), headers=headers)
         if answer.status_code != 401:
             wrong.append(told(route, "nobody", answer))
     assert wrong == [], "\n".join(wrong)

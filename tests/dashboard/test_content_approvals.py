@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
+from recovery_service.domain.content_pieces import FILES_BY_KIND
 from recovery_service.extensions import parts
 from recovery_service.models import ContentApproval, Device, EnrolmentCode
 from tests.content_releases import DISCECTOMY, another_word, release
@@ -17,9 +18,7 @@ from tests.factories import ClinicWithStaff, make_clinic, make_patient
 
 RULES = "/content-approvals/red_flag_rules/red_flags"
 NEEDED = (
-    RULES,
-    "/content-approvals/check_in_form/check_in_items",
-    "/content-approvals/crisis_words/crisis_words",
+    *(f"/content-approvals/{kind}/{name}" for kind, name in FILES_BY_KIND.items()),
     f"/content-approvals/plan_template/{DISCECTOMY}",
 )
 TURKISH = {"Accept-Language": "tr"}

@@ -47,6 +47,7 @@ def _people(ids: dict[str, UUID]) -> Rows:
         "site": {"name": "Main site", "time_zone": "Europe/London", "country": "GB"},
         "site_holiday": {"site_id": ids["site"], "day": DAY},
         "staff_member": {"email": "a@b.example", "name": "Staff", "roles": ["surgeon"]},
+        "staff_absence": {"staff_id": ids["staff_member"], "from_date": DAY, "to_date": DAY},
         "patient": {
             "name": "Patient",
             "date_of_birth": date(1970, 1, 1),
@@ -172,6 +173,46 @@ def _history(ids: dict[str, UUID]) -> Rows:
             "device_id": ids["device"],
             "entered_by": ids["staff_member"],
         },
+        "alert": {
+            "patient_id": ids["patient"],
+            "episode_id": ids["episode"],
+            "rule_id": "CES1",
+            "rule_version": 1,
+            "tier": "emergency",
+            "raised_at": NOW,
+            "found_at": NOW,
+        },
+        "alert_event": {
+            "alert_id": ids["alert"],
+            "at": NOW,
+            "kind": "raised",
+            "tier": "emergency",
+            "check_in_id": ids["check_in"],
+        },
+        "advice": {
+            "episode_id": ids["episode"],
+            "check_in_id": ids["check_in"],
+            "alert_id": ids["alert"],
+            "rule_id": "CES1",
+            "rule_version": 1,
+            "tier": "emergency",
+            "about": DAY,
+            "facts": [],
+            "title": TITLE,
+            "text": TITLE,
+            "given_at": NOW,
+        },
+        "advice_response": {
+            "advice_id": ids["advice"],
+            "response": "called",
+            "received_at": NOW,
+        },
+        "staff_notice": {
+            "alert_id": ids["alert"],
+            "staff_id": ids["staff_member"],
+            "cause": "raised",
+            "wake_at": NOW,
+        },
         "appointment": {
             "patient_id": ids["patient"],
             "episode_id": ids["episode"],
@@ -245,6 +286,9 @@ def _new_key(kind: Any) -> Any:
 
 
 _DISTINCT: dict[str, Any] = {
+    "alert": lambda: {"rule_id": token_hex(4)},
+    "advice": lambda: {"rule_id": token_hex(4)},
+    "staff_notice": lambda: {"cause": "escalated"},
     "staff_member": lambda: {"email": f"{token_hex(4)}@b.example"},
     "care_team_member": lambda: {"from_date": DAY + timedelta(days=1)},
     "consent": lambda: {"document": "terms"},

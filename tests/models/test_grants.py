@@ -20,6 +20,13 @@ APP: dict[str, set[str]] = {
 }
 WORKER: dict[str, set[str]] = {
     "alembic_version": {"SELECT"},
+    "alert": {"SELECT"},
+    "alert_event": {"INSERT"},
+    "care_team_member": {"SELECT"},
+    "site": {"SELECT"},
+    "site_holiday": {"SELECT"},
+    "staff_absence": {"SELECT"},
+    "staff_notice": {"INSERT", "SELECT", "UPDATE"},
     "attempt_bucket": {"DELETE", "SELECT"},
     "clinic": {"SELECT"},
     "delivery": {"INSERT", "SELECT", "UPDATE"},
@@ -54,6 +61,18 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
         "state",
         "surgery_date",
         "discharge_date",
+        "site_id",
+        "monitored_until",
+    },
+    ("alert", "UPDATE"): {"state", "respond_by", "escalation", "version", "updated_at"},
+    ("staff_member", "SELECT"): {
+        "clinic_id",
+        "id",
+        "email",
+        "locale",
+        "roles",
+        "disabled_at",
+        "alert_mail",
     },
     ("patient", "SELECT"): {
         "clinic_id",
@@ -66,6 +85,14 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
     },
 }
 BEHIND_THE_LOOP = {
+    "alert",
+    "alert_event",
+    "care_team_member",
+    "site",
+    "site_holiday",
+    "staff_absence",
+    "staff_member",
+    "staff_notice",
     "delivery",
     "destination",
     "device",

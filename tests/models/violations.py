@@ -21,6 +21,28 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
     "ck_site_opening_hours": ({"opening_hours": []},),
     "ck_staff_member_email": ({"email": "A@b.example"}, {"email": "a"}, {"email": "@b"}),
     "ck_staff_member_roles": ({"roles": []}, {"roles": ["surgeon", "nurse"]}),
+    "ck_staff_member_alert_mail": ({"alert_mail": "always"},),
+    "ck_staff_absence_dates": ({"to_date": BEFORE},),
+    "ck_staff_absence_cover": ({"cover_id": "staff_member"},),
+    "ck_alert_tier": ({"tier": "later"},),
+    "ck_alert_state": ({"state": "waiting"},),
+    "ck_alert_resolved": (
+        {"state": "resolved"},
+        {"resolved_at": NOW, "resolution": "advised"},
+        {"state": "resolved", "resolved_at": NOW},
+    ),
+    "ck_alert_seen": ({"state": "acknowledged"},),
+    "ck_alert_resolution": ({"state": "resolved", "resolved_at": NOW, "resolution": "forgotten"},),
+    "ck_alert_escalation": ({"escalation": -1},),
+    "ck_alert_event_kind": ({"kind": "lost"},),
+    "ck_alert_event_tier": ({"tier": "later"},),
+    "ck_advice_tier": ({"tier": "later"},),
+    "ck_advice_title": ({"title": ["x"]},),
+    "ck_advice_text": ({"text": ["x"]},),
+    "ck_advice_response_response": ({"response": "ignored"},),
+    "ck_staff_notice_cause": ({"cause": "bored"},),
+    "ck_staff_notice_state": ({"state": "lost", "settled_at": NOW},),
+    "ck_staff_notice_settled": ({"settled_at": NOW}, {"state": "sent"}),
     "ck_care_team_member_dates": ({"to_date": BEFORE},),
     "ck_patient_contact_mode": ({"contact_mode": "fax"},),
     "ck_patient_name": ({"name": ""},),
@@ -139,6 +161,9 @@ _PUSH = {"channel": "webpush", "address": None, "subscription": {"endpoint": "e"
 
 # name of the unique constraint or index: rows stored before, and the one that it refuses
 TAKEN: dict[str, tuple[dict[str, Any], ...]] = {
+    "uq_alert_unresolved": ({"rule_id": "CES1"},),
+    "uq_advice_clinic_id_check_in_id_rule_id": ({"rule_id": "CES1"},),
+    "uq_staff_notice_clinic_id_alert_id_staff_id_cause_created_at": ({"cause": "raised"},),
     "uq_site_default": ({"is_default": True}, {"is_default": True}),
     "uq_staff_member_clinic_id_email": ({"email": "a@b.example"},),
     "uq_care_team_member_clinic_id_patient_id_staff_id_from_date": ({"from_date": DAY},),
@@ -165,6 +190,9 @@ TAKEN: dict[str, tuple[dict[str, Any], ...]] = {
 
 # Pairs that stand side by side because one is outside of a partial index.
 SIDE_BY_SIDE: dict[str, tuple[dict[str, Any], ...]] = {
+    "uq_alert_unresolved": (
+        {"rule_id": "CES1", "state": "resolved", "resolved_at": NOW, "resolution": "advised"},
+    ),
     "uq_site_default": ({"is_default": False}, {"is_default": True}),
     "uq_episode_current": ({}, {}),
     "uq_destination_device": (_PUSH | {"retired_at": NOW}, _PUSH),

@@ -120,6 +120,7 @@ class Diary:
     nudged: set[tuple[Key, int]] = field(default_factory=set)
     asked: dict[date, set[int]] = field(default_factory=dict)
     rung: set[int] = field(default_factory=set)
+    unsettled: set[int] = field(default_factory=set)
     crashes: int = 0
     configs: dict[UUID, set[tuple[str, str, str]]] = field(default_factory=dict)
 
@@ -192,10 +193,15 @@ class Diary:
 
     # --- judging ---------------------------------------------------------------------------
 
-    def rang(self, ring: Ring) -> None:
-        """Judge one ring of the phone by everything that was wished before it."""
+    def rang(self, ring: Ring, *, dying: bool = False) -> None:
+        """Judge one ring of the phone by everything that was wished before it.
+
+        `dying`: the worker that let it ring was killed before it could say so.
+        """
         for member in ring.members:
             self._judge(ring, member)
+        if dying:
+            self.unsettled.add(ring.delivery_id)
         if all(each.delivery_id != ring.delivery_id for each in self.heard):
             self._ask(ring)
         if ring.accepted:
@@ -231,12 +237,16 @@ class Diary:
             )
 
     def _carried_on(self, key: Key, cause: str, ring: Ring) -> bool:
-        """Say whether what was in a push that nobody took goes on in another one."""
+        """Say whether what was in a push that nobody took goes on in another one.
+
+        Nor does it count that it rang in the hands of a worker that was killed then: what led
+        that push may be over by now, and then the rest of it goes on by itself.
+        """
         return not any(
             each.accepted and one.key == key and one.cause == cause
             for each in self.heard
             for one in each.members
-            if each.delivery_id != ring.delivery_id
+            if each.delivery_id not in self.unsettled | {ring.delivery_id}
         )
 
     def _ask(self, ring: Ring) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from recovery_service.database import one_trip, transaction, within
+from recovery_service.database import few_trips, transaction, within
 from recovery_service.domain import notification_ids
 from recovery_service.domain.actions import NewAction
 from recovery_service.domain.check_ins import NewCheckIn
@@ -198,8 +198,8 @@ class Life:
         )
         reporter = Reporter(clinic_id=self.clinic.id, patient_id=self.patient.id, home_zone=zone)
         with self.bench.web.app_context(), within(self.clinic.id):
-            catalogue = parts().content.check_ins
-            record_check_in(one_trip, transaction, catalogue, reporter, new, now=self.now)
+            content = parts().content
+            record_check_in(few_trips, transaction, content, reporter, new, now=self.now)
 
     def prefer(self, **preferences: Any) -> None:
         self._change(profile.ProfileChange(preferences=preferences))

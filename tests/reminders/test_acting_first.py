@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from recovery_service.database import one_trip, transaction, within
+from recovery_service.database import few_trips, transaction, within
 from recovery_service.domain.actions import NewAction
 from recovery_service.domain.check_ins import NewCheckIn
 from recovery_service.extensions import parts
@@ -50,8 +50,8 @@ def tell(bench: Bench, patient: PatientAtHome) -> None:
         clinic_id=patient.clinic_id, patient_id=patient.id, home_zone="Europe/London"
     )
     with bench.web.app_context(), within(patient.clinic_id):
-        catalogue = parts().content.check_ins
-        record_check_in(one_trip, transaction, catalogue, reporter, new, now=bench.clock())
+        content = parts().content
+        record_check_in(few_trips, transaction, content, reporter, new, now=bench.clock())
 
 
 @pytest.mark.parametrize("action", ["complete", "skip"])

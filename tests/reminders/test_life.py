@@ -151,8 +151,9 @@ class LifeWithReminders(RuleBasedStateMachine):
         """While it has something in hand, if there is anything to come."""
         self.diary.crashes += 1
         self.bench.clock.set(self.life.next_moment() or self.life.now)
-        for ring in self.life.tick_until_cut(statement):
-            self._hear(ring)
+        rings, settled = self.life.tick_until_cut(statement), self.life.sent()
+        for ring in rings:
+            self._hear(ring, dying=ring.delivery_id not in settled)
         self._note_given_up()
         self.bench.clock.advance(2 * LEASE)
 
@@ -283,8 +284,8 @@ class LifeWithReminders(RuleBasedStateMachine):
         self._judge_rows()
         self._judge_agenda()
 
-    def _hear(self, ring: Ring) -> None:
-        self.diary.rang(ring)
+    def _hear(self, ring: Ring, *, dying: bool = False) -> None:
+        self.diary.rang(ring, dying=dying)
         for member in ring.members:
             if member.cause == "snooze" and ring.accepted:
                 said = (member.key, self.diary.snoozes[member.key])

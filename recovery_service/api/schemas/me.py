@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validate
 
 from recovery_service.api.schemas.base import (
+    Instant,
     LocalDate,
     LocalTime,
     RequestSchema,
@@ -14,7 +15,7 @@ from recovery_service.api.schemas.base import (
 )
 from recovery_service.api.schemas.devices import known_zone, locale_field
 from recovery_service.api.schemas.my_agenda import AgendaEntrySchema
-from recovery_service.domain.monitoring import NOT_MONITORED
+from recovery_service.domain.monitoring import NOT_MONITORED, OUT_OF_HOURS, WATCHED
 from recovery_service.domain.preferences import CHANNELS, FAILOVER_CHOICES, MOST_BREAKS
 from recovery_service.services.profile import ProfileChange
 
@@ -201,10 +202,35 @@ class MyEpisodeSchema(ResponseSchema):
 
 
 class MyMonitoringSchema(ResponseSchema):
-    """Who looks at what the patient reports: nobody in real time, and whom to call instead."""
+    """Who looks at what the patient reports, by when, and what to do until then.
 
-    state = fields.String(required=True, validate=validate.OneOf((NOT_MONITORED,)))
-    until_then = fields.String(required=True)
+    Never in real time. `not_monitored`: nobody looks, because the time for it is over or
+    the site has told no opening hours.
+    """
+
+    state = fields.String(required=True, metadata={"enum": [WATCHED, OUT_OF_HOURS, NOT_MONITORED]})
+    respond_by = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "By when somebody looks at what is open; null: nothing is"},
+    )
+    overdue = fields.Boolean(
+        required=True, metadata={"description": "That time has passed: do not wait any longer"}
+    )
+    seen_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "When the care team acknowledged what is not resolved yet"},
+    )
+    next_open_at = Instant(
+        required=True, allow_none=True, metadata={"description": "While the site is closed"}
+    )
+    monitored_until = LocalDate(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The last date on which check-ins are looked at"},
+    )
+    until_then = fields.String(required=True, metadata={"description": "All of it in words"})
     phones = phones_field()
 
 

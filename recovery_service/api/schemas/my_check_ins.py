@@ -15,6 +15,7 @@ from recovery_service.api.schemas.base import (
 from recovery_service.api.schemas.me import MyMonitoringSchema
 from recovery_service.domain.check_in_items import TYPES
 from recovery_service.domain.check_ins import SOURCES, NewCheckIn
+from recovery_service.domain.red_flag_rules import TIERS
 
 MOST_ANSWERS = 200
 LONGEST_NOTE = 2000
@@ -63,6 +64,22 @@ def _is_ordinary(code: str, answer: Any) -> bool:
     return answer is None or isinstance(answer, bool | int | float)
 
 
+class DeviceFindingRequest(RequestSchema):
+    """A rule that the phone found to be met, and how urgent."""
+
+    rule = Text(32, required=True)
+    tier = fields.String(required=True, validate=validate.OneOf(TIERS))
+
+
+class VerdictRequest(RequestSchema):
+    """What the phone told the patient while it had no network, by which rules."""
+
+    version = Text(80, required=True, metadata={"description": "The rule bundle's"})
+    findings = fields.List(
+        fields.Nested(DeviceFindingRequest), required=True, validate=validate.Length(max=100)
+    )
+
+
 class CheckInRequest(RequestSchema):
     """A report; the phone chooses `id`, so that sending it again changes nothing."""
 
@@ -81,6 +98,12 @@ class CheckInRequest(RequestSchema):
         allow_none=True,
         load_default=None,
         metadata={"description": "The earlier report that this one corrects"},
+    )
+    verdict = fields.Nested(
+        VerdictRequest,
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "What the phone found by itself; kept beside our own verdict"},
     )
 
     @pre_load
@@ -128,37 +151,46 @@ class CheckInSchema(ResponseSchema):
 
 
 class AdviceActionSchema(ResponseSchema):
-    """Somebody to call."""
+    """Somebody to call; of the patient's country where that is known to be another."""
 
+    name = fields.String(
+        required=True, metadata={"enum": ["clinic", "out_of_hours", "emergency", "crisis"]}
+    )
     label = fields.String(required=True)
     phone = fields.String(required=True)
 
 
 class AdviceSchema(ResponseSchema):
-    """What an answer asks to do."""
+    """What an answer asks to do: one a rule, the most pressing first."""
 
-    id = fields.String(required=True)
-    rule = fields.String(required=True)
-    version = fields.String(required=True)
-    tier = fields.String(
-        required=True, metadata={"enum": ["emergency", "same_day", "next_business_day"]}
-    )
+    id = fields.UUID(required=True)
+    rule = fields.String(required=True, metadata={"example": "CES2"})
+    version = fields.Integer(required=True)
+    tier = fields.String(required=True, metadata={"enum": list(TIERS)})
     title = fields.String(required=True)
     text = fields.String(required=True)
+    about = LocalDate(required=True, metadata={"description": "The date it was reported for"})
+    late = fields.Boolean(
+        required=True, metadata={"description": "It is about an earlier date; the text says so"}
+    )
     actions = fields.List(fields.Nested(AdviceActionSchema), required=True)
 
 
 class CheckInProgressSchema(ResponseSchema):
-    """Which day of the recovery the report is about; it judges nothing."""
+    """Which day of the recovery the report is about, and plain figures; it judges nothing."""
 
     days_since_surgery = fields.Integer(required=True, allow_none=True)
     days_since_discharge = fields.Integer(required=True)
+    text = fields.String(required=True, allow_none=True)
 
 
 class CheckInAnswerSchema(ResponseSchema):
     """What a report is answered with. An empty `advice` says nothing about how safe it is."""
 
     check_in = fields.Nested(CheckInSchema, required=True)
+    summary = fields.String(
+        required=True, metadata={"example": "No warning sign in what you told us."}
+    )
     advice = fields.List(fields.Nested(AdviceSchema), required=True)
     monitoring = fields.Nested(MyMonitoringSchema, required=True)
     progress = fields.Nested(CheckInProgressSchema, required=True)

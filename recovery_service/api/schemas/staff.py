@@ -6,12 +6,15 @@ from marshmallow import ValidationError, fields, post_load, validate
 
 from recovery_service.api.schemas.base import RequestSchema, ResponseSchema, Text, TrueOrFalse
 from recovery_service.domain.access import STAFF
+from recovery_service.domain.escalation import NO_MAIL
 from recovery_service.domain.languages import LANGUAGES
+from recovery_service.domain.red_flag_rules import TIERS
 from recovery_service.reminders.channels.email import BadMailbox, check_mailbox
 from recovery_service.services.passwords import LONGEST
 from recovery_service.services.staff import NewStaffMember
 
 ROLES = sorted(role.value for role in STAFF)
+ALERT_MAIL = (*TIERS, NO_MAIL)
 _ADMIN_ONLY = {"description": "Shown to admins"}
 
 
@@ -39,6 +42,10 @@ class StaffChanges(RequestSchema):
     locale = fields.String(validate=validate.OneOf(LANGUAGES))
     password = fields.String(validate=validate.Length(max=LONGEST))
     disabled = TrueOrFalse()
+    alert_mail = fields.String(
+        validate=validate.OneOf(ALERT_MAIL),
+        metadata={"description": "The least pressing alerts of which they are mailed"},
+    )
 
     @post_load
     def to_domain(self, loaded: dict[str, Any], **_: object) -> Any:
@@ -77,6 +84,7 @@ class StaffMemberSchema(ResponseSchema):
     second_factor = fields.Boolean(
         metadata={"description": "Whether a one-time code is asked for; shown to admins"}
     )
+    alert_mail = fields.String(metadata=_ADMIN_ONLY | {"enum": list(ALERT_MAIL)})
     version = fields.Integer(metadata=_ADMIN_ONLY)
     created_at = fields.AwareDateTime(metadata=_ADMIN_ONLY)
     updated_at = fields.AwareDateTime(metadata=_ADMIN_ONLY)
