@@ -117,7 +117,7 @@ def _approvals(clinic: ClinicWithStaff, *, now: datetime) -> list[dict[str, Any]
     So is the template that plans made by `tests.plan_rows` name.
     """
     content = parts().content
-    templates = [template_piece(each, origin="shipped") for each in content.templates.values()]
+    templates = [template_piece(each) for each in content.templates.values()]
     pieces = [(piece.key, piece.version) for piece in (*shared_pieces(content), *templates)]
     pieces.append((PieceKey("plan_template", "of_a_test", "0" * 64), 1))
     return [

@@ -130,6 +130,17 @@ def approval_words(session: Session) -> dict[str, Any]:
     }
 
 
+def open_content(session: Session) -> dict[str, Any]:
+    """Return what a page needs to say that content waits for approval; nothing where none does."""
+    clinic_id = current_actor().clinic_id
+    if not needs_approval(session, clinic_id):
+        return {}
+    entries = read_register(session, clinic_id, parts().content)
+    if all(entry.state == "approved" for entry in entries):
+        return {}
+    return {"unapproved": True, **approval_words(session)}
+
+
 def _reading(kind: str, code: str, status: int = 200, *, problem: str | None = None) -> Response:
     clinic_id = current_actor().clinic_id
     with transaction() as session:

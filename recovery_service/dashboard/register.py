@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from recovery_service.auth import allow_browser, current_actor, request_time
 from recovery_service.dashboard.code_cookie import show_code_once
-from recovery_service.dashboard.content_approvals import approval_words
+from recovery_service.dashboard.content_approvals import open_content
 from recovery_service.dashboard.forms import Form
 from recovery_service.dashboard.pages import LANGUAGE, page, pages
 from recovery_service.dashboard.registration import (
@@ -30,7 +30,6 @@ from recovery_service.errors import ExternalIdKnown, Invalid
 from recovery_service.extensions import parts
 from recovery_service.models import Site
 from recovery_service.services import plan_drafts, templates
-from recovery_service.services.content_register import needs_approval, read_register
 from recovery_service.services.patients import Registered, register_patient
 from recovery_service.services.publishing import Publication, publish
 
@@ -82,14 +81,9 @@ def _register(session: Session, actor: Actor, wanted: Registration, *, now: date
 
 
 def _form(form: Form, status: int = 200) -> Response:
-    clinic_id = current_actor().clinic_id
     with transaction() as session:
         known = templates.all_templates(session, parts().content)
-        unapproved = needs_approval(session, clinic_id) and any(
-            entry.state != "approved"
-            for entry in read_register(session, clinic_id, parts().content)
-        )
-        words = approval_words(session) if unapproved else {}
+        waiting = open_content(session)
     grouped = {
         procedure: [
             (each.template.code, in_language(each.template.title, LANGUAGE))
@@ -102,8 +96,7 @@ def _form(form: Form, status: int = 200) -> Response:
         "register.html",
         status,
         form=form,
-        unapproved=unapproved,
-        **words,
+        **waiting,
         templates=grouped,
         contact_modes=CONTACT_MODES.items(),
         languages=LANGUAGE_NAMES.items(),

@@ -75,7 +75,7 @@ def shared_pieces(content: Content) -> tuple[Piece, ...]:
     )
 
 
-def template_piece(template: PlanTemplate, *, origin: str) -> Piece:
+def template_piece(template: PlanTemplate, *, origin: str = "shipped") -> Piece:
     """Return a plan template as a piece."""
     return Piece(
         kind=PLAN_TEMPLATE,

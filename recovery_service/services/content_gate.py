@@ -74,7 +74,7 @@ def _template(session: Session, content: Content, episode: Episode) -> MissingPi
         plan = plans.plan_of(session, episode)
     except NoSuchObject:
         chosen = templates.default_for(session, content, episode)
-        return _missing(template_piece(chosen, origin="any"))
+        return _missing(template_piece(chosen))
     current = templates.find(session, content, plan.template_code)
     return MissingPiece(
         kind=PLAN_TEMPLATE,

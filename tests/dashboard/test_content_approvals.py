@@ -122,6 +122,16 @@ def test_the_form_warns_before_registering_only_where_approvals_are_needed_and_m
     assert "Some content is not approved" not in signed_in(app, done).get("/patients/new").text
 
 
+@pytest.mark.parametrize("role", ["admin", "coordinator", "surgeon"])
+def test_the_first_page_of_a_new_clinic_leads_to_what_is_to_be_approved(
+    app: Flask, unread: ClinicWithStaff, clinic: ClinicWithStaff, app_context: None, role: str
+) -> None:
+    page = signed_in(app, unread, role).get("/").text
+    assert "Some content is not approved" in page
+    assert 'href="/content-approvals"' in page
+    assert "Some content is not approved" not in signed_in(app, clinic, role).get("/").text
+
+
 def test_what_was_read_is_what_is_approved(
     app: Flask, unread: ClinicWithStaff, app_context: None
 ) -> None:

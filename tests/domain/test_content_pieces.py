@@ -21,7 +21,7 @@ CONTENT = Content.parse(RAW)
 
 def hashes(content: Content) -> dict[str, str]:
     pieces = [*shared_pieces(content)]
-    pieces += [template_piece(each, origin="shipped") for each in content.templates.values()]
+    pieces += [template_piece(each) for each in content.templates.values()]
     return {piece.code: piece.content_hash for piece in pieces}
 
 
