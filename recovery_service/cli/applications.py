@@ -15,6 +15,7 @@ from recovery_service.database import transaction
 from recovery_service.domain.identifiers import new_id
 from recovery_service.extensions import db, parts
 from recovery_service.reminders.dispatch import Sender
+from recovery_service.reminders.not_done import Watching
 from recovery_service.reminders.work import Transaction
 
 _ALLOCATIONS = 50_000  # containers more than are freed: several chunks, or ten times the usual
@@ -78,5 +79,5 @@ def sender_of(app: Flask, *, lease: timedelta) -> Sender:
         keys=own.keys,
         worker_id=new_id(now=own.clock()),
         lease=lease,
-        policy=own.content.alert_policy,
+        watching=Watching(rules=own.content.red_flags, policy=own.content.alert_policy),
     )

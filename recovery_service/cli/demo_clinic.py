@@ -24,6 +24,7 @@ from recovery_service.cli.demo_clinic_people import (
     Colleague,
 )
 from recovery_service.cli.demo_clinic_recovery import Event, Recovery
+from recovery_service.cli.demo_clinic_rounds import rounds
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.domain.access import Actor, Role
@@ -147,7 +148,8 @@ def _events(floor: Floor, loop: Loop, now: datetime) -> list[Event]:
     lived = [event for each in recoveries for event in each.events() if event.at <= now]
     passes = {event.at - _AHEAD for event in lived}
     ticks = [Event(at, -1, lambda _now: _tick(loop)) for at in passes]
-    return sorted([*lived, *ticks])
+    handled = rounds(floor, min((event.at for event in lived), default=now), now)
+    return sorted([*lived, *ticks, *handled])
 
 
 def _make_last() -> None:

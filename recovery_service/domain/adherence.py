@@ -17,6 +17,12 @@ PAUSED = "paused"
 # of the reminder loop. Whatever else the reason is, nobody is blamed for it.
 REACHED = frozenset({"not_answered", "not_reminded", "left_to_device"})
 
+# A check-in that did not come is silence however its reminder fared, unless the plan was
+# paused or the service itself had stood still: the reasons that the sweep gives.
+UNANSWERED = (
+    "not_answered", "not_reminded", "left_to_device", "not_delivered", "no_destination",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:

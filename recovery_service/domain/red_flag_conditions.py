@@ -77,6 +77,15 @@ class Fact:
     local_date: date
     comparison: Mapping[str, Any]
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is stored: `{item, value, date, comparison}`."""
+        return {
+            "item": self.item,
+            "value": self.value,
+            "date": self.local_date.isoformat(),
+            "comparison": dict(self.comparison),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:

@@ -17,7 +17,6 @@ from uuid import UUID
 import structlog
 
 from recovery_service.clock import Clock
-from recovery_service.domain.alert_policy import AlertPolicy
 from recovery_service.domain.interruptions import BUNDLED
 from recovery_service.domain.keys import Keys
 from recovery_service.reminders.channels.protocol import Channel, Dead, Outcome, Retry
@@ -25,6 +24,7 @@ from recovery_service.reminders.fence import Fenced, fence, take
 from recovery_service.reminders.held import Ticket
 from recovery_service.reminders.lags import Lags
 from recovery_service.reminders.messages import address_of, message_of
+from recovery_service.reminders.not_done import Watching
 from recovery_service.reminders.outage import is_passing
 from recovery_service.reminders.parcels import Parcel
 from recovery_service.reminders.settling import Settlement, settle
@@ -104,7 +104,8 @@ class Sender:
 
     `chunk` deliveries are claimed and sent at a time; `batch` are claimed to be handed over.
     `lease` must be longer than a channel's own bound on a chunk, or live senders lose their
-    work. `policy` says how alerts are passed on; without one they are left to another worker.
+    work. `watching` is what alerts are raised and passed on by; without it that is left to
+    another worker.
     """
 
     transaction: Transaction
@@ -116,7 +117,7 @@ class Sender:
     batch: int = 500
     chunk: int = 100
     lags: Lags = field(default_factory=Lags)
-    policy: AlertPolicy | None = None
+    watching: Watching | None = None
 
 
 class _Taken(NamedTuple):

@@ -106,18 +106,20 @@ class Loop:
         self._count(dead=end_unsendable(self.sender, now=now))
         self._count(dead=end_uncertain(self.sender, now=now))
         while not self.stopping.is_set():
-            done = sweep(self.sender.transaction, now=now, batch=self._batch)
-            total = Swept(total.closed + done.closed, total.dropped + done.dropped)
-            if max(done) < self._batch:
+            done = sweep(self.sender.transaction, self.sender.watching, now=now, batch=self._batch)
+            total = Swept(*map(sum, zip(total, done, strict=True)))
+            if max(done.closed, done.dropped) < self._batch:
                 break
-        self._count(swept=total.closed)
+        self._count(swept=total.closed, raised=total.raised)
         return total
 
     def escalate(self) -> int:
         """Pass on what nobody looked at in time."""
-        now, policy, total = self.sender.clock(), self.sender.policy, 0
-        while policy is not None and not self.stopping.is_set():
-            done = escalate(self.sender.transaction, policy, now=now, batch=self.sender.chunk)
+        now, watching, total = self.sender.clock(), self.sender.watching, 0
+        while watching is not None and not self.stopping.is_set():
+            done = escalate(
+                self.sender.transaction, watching.policy, now=now, batch=self.sender.chunk
+            )
             total += done
             if done < self.sender.chunk:
                 break

@@ -19,7 +19,6 @@ from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.judgement import Judged
 from recovery_service.domain.languages import Texts
 from recovery_service.domain.opening_times import OpeningTimes
-from recovery_service.domain.red_flags import Fact
 from recovery_service.reminders.colleagues import (
     ABSENT,
     COLLEAGUES,
@@ -192,7 +191,7 @@ def _event(one: _Raised) -> dict[str, Any]:
         "kind": kind,
         "tier": one.judged.finding.tier,
         "about": one.judged.about,
-        "facts": facts_as_json(one.judged.finding.facts),
+        "facts": [fact.as_json() for fact in one.judged.finding.facts],
     }
 
 
@@ -205,23 +204,10 @@ def _advice(one: _Raised) -> dict[str, Any]:
         "rule_version": finding.rule_version,
         "tier": finding.tier,
         "about": one.judged.about,
-        "facts": facts_as_json(finding.facts),
+        "facts": [fact.as_json() for fact in finding.facts],
         "title": dict(finding.title),
         "text": dict(finding.text),
     }
-
-
-def facts_as_json(facts: Sequence[Fact]) -> list[dict[str, Any]]:
-    """Return facts as they are stored: `[{item, value, date, comparison}]`."""
-    return [
-        {
-            "item": fact.item,
-            "value": fact.value,
-            "date": fact.local_date.isoformat(),
-            "comparison": dict(fact.comparison),
-        }
-        for fact in facts
-    ]
 
 
 def _notices(

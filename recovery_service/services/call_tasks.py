@@ -16,17 +16,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
+from recovery_service.domain.adherence import UNANSWERED
 from recovery_service.domain.local_time import local_date
 from recovery_service.domain.recurrence import Place, occurrences_from
 from recovery_service.models import Site
 from recovery_service.services import audit
 from recovery_service.services.agenda import rule_of
 
-#: A check-in that did not come is silence however its reminder fared, unless the plan was
-#: paused or the service itself had stood still: the reasons that the sweep gives.
-UNANSWERED = [
-    "not_answered", "not_reminded", "left_to_device", "not_delivered", "no_destination",
-]  # fmt: skip
 CHECK_IN_DUE = "check_in_due"
 TO_BOOK = "appointment_to_book"
 _REACH = timedelta(days=21)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
-from recovery_service.domain.adherence import Adherence, Outcome, Pause, adherence
+from recovery_service.domain.adherence import UNANSWERED, Adherence, Outcome, Pause, adherence
 from recovery_service.domain.attention import (
     WEEK,
     FollowUp,
@@ -32,7 +32,7 @@ from recovery_service.domain.local_time import local_date, zone
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.services import audit
-from recovery_service.services.call_tasks import UNANSWERED, Expecting, check_ins_due
+from recovery_service.services.call_tasks import Expecting, check_ins_due
 from recovery_service.services.caseload_rows import CaseloadRow, statement
 
 Sort = Literal["attention", "name", "newest"]
@@ -161,7 +161,7 @@ def _values(clinic_id: UUID, wish: Wish) -> dict[str, Any]:
         "now": wish.as_of,
         "today": today,
         "counted": EXERCISE,
-        "unanswered": UNANSWERED,
+        "unanswered": list(UNANSWERED),
         "nudged": NUDGED,
         "nudged_from": f"{today - 2 * _DAY:%Y%m%d}",
         "week_from": f"{today - WEEK - _DAY:%Y%m%d}",

@@ -20,7 +20,7 @@ APP: dict[str, set[str]] = {
 }
 WORKER: dict[str, set[str]] = {
     "alembic_version": {"SELECT"},
-    "alert": {"SELECT"},
+    "alert": {"INSERT", "SELECT"},
     "alert_event": {"INSERT"},
     "care_team_member": {"SELECT"},
     "site": {"SELECT"},
@@ -62,8 +62,10 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
         "surgery_date",
         "discharge_date",
         "site_id",
+        "procedure",
         "monitored_until",
     },
+    ("check_in", "SELECT"): {"clinic_id", "episode_id", "local_date"},
     ("alert", "UPDATE"): {"state", "respond_by", "escalation", "version", "updated_at"},
     ("staff_member", "SELECT"): {
         "clinic_id",
@@ -85,6 +87,7 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
     },
 }
 BEHIND_THE_LOOP = {
+    "check_in",
     "alert",
     "alert_event",
     "care_team_member",

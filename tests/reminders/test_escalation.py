@@ -21,6 +21,7 @@ from recovery_service.extensions import parts
 from recovery_service.models import CareTeamMember, StaffAbsence
 from recovery_service.reminders.channels.protocol import Dead, Retry
 from recovery_service.reminders.loop import tick_once
+from recovery_service.reminders.not_done import Watching
 from recovery_service.services import alerts
 from recovery_service.services.check_ins import Reporter, record_check_in
 from tests.conftest import MONDAY
@@ -29,7 +30,8 @@ from tests.reminders.conftest import Bench
 from tests.reminders.memory_channel import MemoryChannel
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-POLICY = Content.parse(read_content()).alert_policy
+CONTENT = Content.parse(read_content())
+WATCHING = Watching(rules=CONTENT.red_flags, policy=CONTENT.alert_policy)
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def report(bench: Bench, patient: PatientAtHome) -> Callable[..., None]:
 
 
 def tick(bench: Bench) -> Any:
-    return tick_once(bench.sender(policy=POLICY), batch=bench.batch)
+    return tick_once(bench.sender(watching=WATCHING), batch=bench.batch)
 
 
 def mailed(bench: Bench, mail: MemoryChannel, clinic: ClinicWithStaff) -> list[str]:

@@ -14,10 +14,11 @@ JSON = JSONB()
 APPEND_ONLY = ("advice", "advice_response", "alert_event")
 TABLES = ("alert", "staff_absence", "staff_notice", *APPEND_ONLY)
 WORKER = {
-    "alert": "SELECT, UPDATE (state, respond_by, escalation, version, updated_at)",
+    "alert": "SELECT, INSERT, UPDATE (state, respond_by, escalation, version, updated_at)",
     "alert_event": "INSERT",
     "staff_notice": "SELECT, INSERT, UPDATE",
     "staff_absence": "SELECT",
+    "check_in": "SELECT (clinic_id, episode_id, local_date)",
     "care_team_member": "SELECT",
     "site": "SELECT",
     "site_holiday": "SELECT",
@@ -306,4 +307,4 @@ def build_wall() -> None:
             f"CREATE POLICY worker_loop ON {table} TO recovery_worker"
             " USING (true) WITH CHECK (true)"
         )
-    op.execute("GRANT SELECT (site_id, monitored_until) ON episode TO recovery_worker")
+    op.execute("GRANT SELECT (site_id, procedure, monitored_until) ON episode TO recovery_worker")
