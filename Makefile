@@ -12,14 +12,15 @@ PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 # The oldest server that the service takes; the suite itself runs on the newest.
 OLDEST := RECOVERY_TEST_POSTGRES=16
 # What the suite does with hundreds of phones and a dozen lives, with as many as a night allows.
-NIGHTLY := RECOVERY_CHAOS_ROWS=20000 RECOVERY_LIVES=400 RECOVERY_LIFE_STEPS=30
+NIGHTLY := RECOVERY_CHAOS_ROWS=20000 RECOVERY_LIVES=400 RECOVERY_LIFE_STEPS=30 \
+	RECOVERY_SAFETY_EXAMPLES=5000
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check static walkthrough bench nightly mutants format lock clean
+.PHONY: help demo test check static walkthrough bench nightly mutants vectors format lock clean
 
 help: ## say what can be done
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -48,7 +49,7 @@ bench: $(INSTALLED_BENCH) ## measure; ONLY=name,name for some
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 nightly: check walkthrough ## check, the walkthrough, the promises at full size, PostgreSQL 16
-	$(NIGHTLY) $(BIN)/python -m pytest tests/chaos tests/reminders/test_life.py
+	$(NIGHTLY) $(BIN)/python -m pytest tests/chaos tests/reminders/test_life.py tests/safety_rules
 	$(OLDEST) $(PYTEST)
 
 mutants: $(INSTALLED_DEV) ## change the rules' code on purpose, and count what the tests notice
@@ -56,6 +57,9 @@ mutants: $(INSTALLED_DEV) ## change the rules' code on purpose, and count what t
 	$(BIN)/mutmut run --max-children $(PROCESSES)
 	$(BIN)/mutmut export-cicd-stats
 	$(BIN)/python -m tests.mutation_score
+
+vectors: $(INSTALLED_DEV) ## write the published vectors of the safety rules anew
+	$(BIN)/python -m tests.safety_rules
 
 format: $(INSTALLED_DEV) ## put code into its form
 	$(BIN)/ruff format .

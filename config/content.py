@@ -18,9 +18,8 @@ class ContentUnreadableError(ValueError):
 def read_content(folder: Path | None = None) -> dict[str, Any]:
     """Return all content as raw tables; `folder` stands in for the shipped one.
 
-    The keys are `plan_templates` (by file name), `check_in_items`, `red_flags`,
-    `crisis_words`, `alert_policy`, `emergency_numbers`, `sources` and `texts` (by language).
-    Raises `ContentUnreadableError`, or `OSError` for a missing file.
+    The keys are the names of the files, `plan_templates` (by file name) and `texts` (by
+    language). Raises `ContentUnreadableError`, or `OSError` for a missing file.
     """
     root = folder or FOLDER
     return {
@@ -32,6 +31,9 @@ def read_content(folder: Path | None = None) -> dict[str, Any]:
         "crisis_words": _read(root / "crisis_words.toml"),
         "alert_policy": _read(root / "alert_policy.toml"),
         "emergency_numbers": _read(root / "emergency_numbers.toml"),
+        "instruments": _read(root / "instruments.toml"),
+        "curves": _read(root / "recovery_curves.toml"),
+        "milestones": _read(root / "milestones.toml"),
         "sources": _read(root / "sources.toml"),
         "texts": {path.stem: _read(path) for path in sorted((root / "texts").glob("*.toml"))},
     }

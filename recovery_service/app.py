@@ -39,6 +39,7 @@ from recovery_service.reminders.channels.sms import SmsSettings
 from recovery_service.reminders.channels.vapid import public_key
 from recovery_service.reminders.channels.webhook import WebhookSettings
 from recovery_service.reminders.channels.webpush import WebPushSettings
+from recovery_service.services.safety_rules import SafetyRules
 
 APP_ROLE = "recovery_app"
 WORKER_ROLE = "recovery_worker"
@@ -105,11 +106,12 @@ def _title_of_error(code: str) -> str | None:
 
 def _parts(settings: Settings, clock: Clock, channels: Mapping[str, Channel] | None) -> Parts:
     key = settings.vapid_private_key
+    content, keys = Content.parse(read_content()), Keys(settings.secret_key)
     return Parts(
         clock=clock,
         channels=_channels(settings) if channels is None else channels,
-        content=Content.parse(read_content()),
-        keys=Keys(settings.secret_key),
+        content=content,
+        keys=keys,
         base_url=settings.base_url,
         access_token_life=timedelta(seconds=settings.access_token_seconds),
         session_idle=timedelta(minutes=settings.staff_session_idle_minutes),
@@ -119,6 +121,7 @@ def _parts(settings: Settings, clock: Clock, channels: Mapping[str, Channel] | N
         private_endpoints=settings.allow_private_push_endpoints,
         vapid_public_key=public_key(key) if key else None,
         metrics_token=settings.metrics_token,
+        safety_rules=SafetyRules.of(content, keys),
     )
 
 

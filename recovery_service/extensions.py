@@ -14,6 +14,7 @@ from recovery_service.domain.content import Content
 from recovery_service.domain.keys import Keys
 from recovery_service.models import Base
 from recovery_service.reminders.channels.protocol import Channel
+from recovery_service.services.safety_rules import SafetyRules
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 migrate = Migrate()
@@ -38,6 +39,7 @@ class Parts:
     private_endpoints: bool
     vapid_public_key: str | None
     metrics_token: str | None
+    safety_rules: SafetyRules
 
 
 def parts() -> Parts:

@@ -45,7 +45,7 @@ def ranking(wanted: Wanted) -> Page[dict[str, Any]]:
         after=tuple(after) or None,
     )
     with transaction() as session:
-        entries = read_caseload(session, current_actor(), parts().content.check_ins, wish, now=now)
+        entries = read_caseload(session, current_actor(), parts().content, wish, now=now)
     cut = keyset.page(entries, page.limit, lambda entry: (as_of, *_KEYS[sort](entry)))
     language = request_language()
     return Page([_shown(entry, language) for entry in cut.items], cut.next_cursor)

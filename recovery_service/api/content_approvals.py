@@ -10,9 +10,9 @@ from recovery_service.api.blueprint import ApiBlueprint
 from recovery_service.api.pagination import Keyset, Page, PageArguments, PageRequest, page_schema
 from recovery_service.api.schemas.content_approvals import (
     ApprovalRequest,
-    DecisionSchema,
+    ContentDecisionSchema,
+    ContentRegisterSchema,
     PieceReadingSchema,
-    RegisterSchema,
     StatementRequest,
 )
 from recovery_service.auth import allow, current_actor, request_time
@@ -36,7 +36,7 @@ _DECISIONS = Keyset("content-approvals", int)
 
 @blueprint.get("")
 @allow(*STAFF)
-@blueprint.response(200, RegisterSchema)
+@blueprint.response(200, ContentRegisterSchema)
 def index() -> dict[str, Any]:
     """List every piece of content as it stands, with who approved what and when."""
     with transaction() as session:
@@ -46,7 +46,7 @@ def index() -> dict[str, Any]:
 @blueprint.post("")
 @allow(*CLINICIANS)
 @blueprint.arguments(ApprovalRequest)
-@blueprint.response(201, RegisterSchema)
+@blueprint.response(201, ContentRegisterSchema)
 def create(wish: dict[str, Any]) -> dict[str, Any]:
     """Approve what was read, all of it or nothing; a hash that is not the current one is a 409."""
     with transaction() as session:
@@ -66,7 +66,7 @@ def create(wish: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/history")
 @allow(*STAFF)
 @blueprint.query(PageArguments)
-@blueprint.response(200, page_schema(DecisionSchema))
+@blueprint.response(200, page_schema(ContentDecisionSchema))
 def history(page: PageRequest) -> Page[Decision]:
     """List every decision there ever was, newest first."""
     before = _DECISIONS.decode(page.cursor)
@@ -102,7 +102,7 @@ def show(kind: str, code: str) -> dict[str, Any]:
 @blueprint.post("/<uuid:approval_id>/withdraw")
 @allow(*CLINICIANS)
 @blueprint.arguments(StatementRequest)
-@blueprint.response(200, RegisterSchema)
+@blueprint.response(200, ContentRegisterSchema)
 def withdraw(wish: dict[str, Any], approval_id: UUID) -> dict[str, Any]:
     """Take an approval back; nobody who is enrolled is cut off, but no new code is made."""
     with transaction() as session:

@@ -10,6 +10,7 @@ from recovery_service.domain.access import CARE
 from recovery_service.extensions import parts
 from recovery_service.services import audit
 from recovery_service.services.progress import Progress, progress_of
+from recovery_service.services.recovery_standing import Reader
 from recovery_service.services.scope import episode_in_scope, patient_in_scope
 
 blueprint = ApiBlueprint(
@@ -32,7 +33,5 @@ def show(episode_id: UUID) -> Progress:
         audit.record(
             session, actor, "progress_read", "episode", episode_id, patient_id=patient.id, now=now
         )
-        return progress_of(
-            session, episode, patient, parts().content.check_ins, now=now,
-            language=request_language(),
-        )  # fmt: skip
+        reader = Reader(language=request_language(), for_staff=True)
+        return progress_of(session, episode, patient, parts().content, reader, now=now)

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from recovery_service.api.blueprint import ApiBlueprint
 from recovery_service.api.schemas.episodes import (
     EndRequest,
-    EpisodeChanges,
     EpisodeList,
+    EpisodePatch,
     EpisodeSchema,
     HoldRequest,
     NewEpisodeRequest,
@@ -82,7 +82,7 @@ def show(episode_id: UUID) -> EpisodeView:
 
 @blueprint.patch("/episodes/<uuid:episode_id>")
 @allow(*CARE)
-@blueprint.arguments(EpisodeChanges)
+@blueprint.arguments(EpisodePatch)
 @blueprint.response(200, EpisodeSchema)
 def change(changes: dict[str, Any], episode_id: UUID) -> EpisodeView:
     """Change an episode; moving a date re-plans in the same transaction.

@@ -13,6 +13,7 @@ from recovery_service.database import transaction
 from recovery_service.domain.access import Role
 from recovery_service.extensions import parts
 from recovery_service.services.progress import Progress, progress_of
+from recovery_service.services.recovery_standing import Reader
 from recovery_service.services.scope import current_episode, patient_in_scope
 
 blueprint = ApiBlueprint(
@@ -31,7 +32,7 @@ def show() -> Progress:
             session,
             current_episode(session, actor.clinic_id, patient_id),
             patient_in_scope(session, actor, patient_id),
-            parts().content.check_ins,
+            parts().content,
+            Reader(language=request_language(), for_staff=False),
             now=request_time(),
-            language=request_language(),
         )

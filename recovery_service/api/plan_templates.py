@@ -9,13 +9,15 @@ from recovery_service.api.schemas.plan_templates import (
     NewTemplateRequest,
     TemplateList,
     TemplateSchema,
+    UpstreamSchema,
 )
 from recovery_service.auth import allow, current_actor, request_time
 from recovery_service.database import transaction
 from recovery_service.domain.access import CLINICIANS, STAFF
 from recovery_service.errors import NoSuchObject
 from recovery_service.extensions import parts
-from recovery_service.services import templates
+from recovery_service.services import template_versions, templates
+from recovery_service.services.template_versions import NewVersion, Upstream
 from recovery_service.services.templates import TemplateSummary
 
 log = structlog.get_logger()
@@ -40,16 +42,15 @@ def index() -> dict[str, Any]:
 @allow(*CLINICIANS)
 @blueprint.arguments(NewTemplateRequest)
 @blueprint.response(201, TemplateSchema)
-def create(new: dict[str, Any]) -> TemplateSummary:
-    """Store the next version of a clinic's own template."""
+def create(new: NewVersion) -> TemplateSummary:
+    """Store the next version of a clinic's own template.
+
+    The first version of one that is `based_on` another keeps that other as it is now. Later
+    versions keep the same base, until `based_on_version` says that the present one was looked at.
+    """
     with transaction() as session:
-        saved = templates.save_version(
-            session,
-            current_actor(),
-            parts().content,
-            new["content"],
-            based_on=new["based_on"],
-            now=request_time(),
+        saved = template_versions.save_version(
+            session, current_actor(), parts().content, new, now=request_time()
         )
     log.info("plan_template_saved", version=saved.template.version)
     return saved
@@ -65,3 +66,16 @@ def show(code: str, number: int) -> TemplateSummary:
     if found is None:
         raise NoSuchObject("template version")
     return found
+
+
+@blueprint.get("/<string:code>/upstream-changes")
+@allow(*STAFF)
+@blueprint.response(200, UpstreamSchema)
+def upstream_changes(code: str) -> Upstream:
+    """Tell what has changed in the template that a clinic's own was based on, entry by entry.
+
+    Nothing is taken over by itself: save a version with what you want of it, and name the
+    `based_on_version` that you have looked at.
+    """
+    with transaction() as session:
+        return template_versions.upstream_of(session, parts().content, code)

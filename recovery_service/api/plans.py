@@ -29,6 +29,7 @@ from recovery_service.extensions import parts
 from recovery_service.models import Episode, PlanItem, PlanRevision
 from recovery_service.services import audit, plan_drafts, plan_edits, plans, templates
 from recovery_service.services.plan_edits import NewItem
+from recovery_service.services.plan_restoring import restore_revision
 from recovery_service.services.plans import PlanView, RevisionView
 from recovery_service.services.publishing import Publication
 from recovery_service.services.publishing import publish as publish_draft
@@ -190,6 +191,23 @@ def revisions(page: PageRequest, episode_id: UUID) -> Page[PlanRevision]:
             session, actor, "plan_read", "plan", plan.id, patient_id=episode.patient_id, now=now
         )
     return _REVISIONS.page(rows[: page.limit + 1], page.limit, lambda row: (row.number,))
+
+
+@blueprint.post("/revisions/<int:number>/restore")
+@allow(*CARE)
+@blueprint.response(201, PlanSchema)
+def restore(episode_id: UUID, number: int) -> PlanView:
+    """Begin a draft with what an earlier revision held; it reaches nobody before it is published.
+
+    Items keep their ids. A draft that somebody has changed is kept: 409 `draft_exists`.
+    """
+    actor, now = current_actor(), request_time()
+    with transaction() as session:
+        episode = episode_in_scope(session, actor, episode_id)
+        restore_revision(session, actor, episode, number, now=now)
+        view = plans.view_plan(session, episode)
+    log.info("plan_restored", episode_id=episode_id)
+    return view
 
 
 def _chosen(session: Session, episode: Episode, code: str | None) -> PlanTemplate | None:

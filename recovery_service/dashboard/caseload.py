@@ -32,7 +32,7 @@ def caseload() -> Response:
         limit=_MOST,
     )
     with transaction() as session:
-        entries = read_caseload(session, actor, parts().content.check_ins, wish, now=now)
+        entries = read_caseload(session, actor, parts().content, wish, now=now)
         waiting = {} if entries else open_content(session)
     return page(
         "caseload.html",

@@ -9,7 +9,7 @@ from flask import Response
 
 from recovery_service.auth import allow_browser, current_actor, request_time
 from recovery_service.dashboard.pages import LANGUAGE, page, pages
-from recovery_service.dashboard.pain_chart import pain_chart, pain_series
+from recovery_service.dashboard.pain_chart import drawn_reference, pain_chart, pain_series
 from recovery_service.database import transaction
 from recovery_service.domain.access import CARE
 from recovery_service.domain.attention import is_warning_sign, needs_a_look
@@ -20,6 +20,7 @@ from recovery_service.services.patient_page import PatientPage, read_patient_pag
 from recovery_service.services.plans import RevisionView
 from recovery_service.services.progress import Series
 from recovery_service.services.reason_words import item_in_words
+from recovery_service.services.recovery_standing import Reference
 
 _NO_PHASE = "always"
 
@@ -53,6 +54,7 @@ def show_patient(patient_id: UUID, status: int = 200, *, problem: str | None = N
         chart=pain_chart(pain, names, surgery) if pain else None,
         pain_names=names,
         pain_rows=_rows(pain),
+        courses=_courses(pain, names),
         live=_by_phase(shown.plan.live) if shown.plan and shown.plan.live else None,
         draft=_by_phase(shown.plan.draft) if shown.plan and shown.plan.draft else None,
         told=[(one, *_answers(one)) for one in shown.check_ins],
@@ -67,6 +69,12 @@ def _today(agenda: Sequence[AgendaEntry]) -> list[tuple[str, list[AgendaEntry]]]
     for entry in agenda:
         found.setdefault(entry.title, []).append(entry)
     return list(found.items())
+
+
+def _courses(pain: Sequence[Series], names: Sequence[str]) -> list[tuple[str, Reference]]:
+    """Return the published courses that the chart may show, by the name of the question."""
+    drawn = [(name, drawn_reference(one)) for one, name in zip(pain, names, strict=True)]
+    return [(name, reference) for name, reference in drawn if reference is not None]
 
 
 def _rows(series: Sequence[Series]) -> list[tuple[date, list[float | None]]]:

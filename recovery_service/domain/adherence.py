@@ -96,7 +96,7 @@ def adherence(
     counts = dict.fromkeys(("done", "missed", "paused", "not_reached", "out"), 0)
     late = 0
     for outcome in outcomes:
-        if _counts_for(outcome.kind) != group or outcome.local_date > until:
+        if counts_for(outcome.kind) != group or outcome.local_date > until:
             continue
         if since is not None and outcome.local_date < since:
             continue
@@ -112,6 +112,7 @@ def adherence(
     )
 
 
-def _counts_for(kind: str) -> str | None:
+def counts_for(kind: str) -> str | None:
+    """Return the group of kinds that a kind counts for, None for none."""
     known = REMINDER_KINDS.get(kind)
     return known.counts if known else None

@@ -6,15 +6,12 @@ they order a list for a clinician and never decide about treatment.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from statistics import median
+from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from recovery_service.domain.check_in_items import CheckInItem
-from recovery_service.domain.procedures import CERVICAL, LUMBAR, PROCEDURES
-
-WEEK = timedelta(days=7)
+from recovery_service.domain.pain_trends import PainTrend
 
 #: A week's median that rose by this much is more than most patients notice as a change,
 #: and from the second one on more than the scale's own noise (F:issls: 2.7-3.2 and 3.6-3.7).
@@ -35,26 +32,11 @@ _ALERTS = {
     "same_day": (90, 60),
     "next_business_day": (55, 30),
 }
-_PAIN_ITEMS = {LUMBAR: ("nrs_back", "nrs_leg"), CERVICAL: ("nrs_neck", "nrs_arm")}
-_MAIN_PAIN = {
-    "lumbar_microdiscectomy": "nrs_leg",
-    "lumbar_decompression": "nrs_leg",
-    "cervical_anterior": "nrs_arm",
-}
 #: Answers to safety questions that need nobody's look. Everything else does: an answer
 #: that is new to the catalogue is looked at rather than passed over.
 _REASSURING = frozenset(
     {"better", "same", "normal", "none", "ordinary", "dry", "spotting", "healed", "mild"}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PainTrend:
-    """The median of one pain item (0-10) in the last 7 local days and in the 7 before."""
-
-    item: str
-    now: float | None
-    before: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +77,8 @@ class Situation:
     not come; `calls` are the dates of those for which somebody without a smartphone is to be
     called, from the day itself on. `done` of `due` are the exercises of 7 days. `warnings`
     are safety items of the latest check-in with their answers, of this week only. `nudged`
-    counts what of yesterday and today was spoken of twice and still not answered.
+    counts what of yesterday and today was spoken of twice and still not answered. `behind`
+    are pain items above their expected course, as `recovery_status` judges.
     """
 
     today: date
@@ -110,6 +93,7 @@ class Situation:
     expected_missed: int = 0
     calls: Sequence[date] = ()
     pain: Sequence[PainTrend] = ()
+    behind: Sequence[str] = ()
     warnings: Sequence[tuple[str, Any]] = ()
     done: int = 0
     due: int = 0
@@ -126,24 +110,6 @@ class Reason:
     code: str
     urgency: int
     facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-def pain_items(procedure: str) -> tuple[str, ...]:
-    """Return the pain questions of the procedure's regions, the one that leads first."""
-    asked = [item for region in sorted(PROCEDURES[procedure], reverse=True)
-             for item in _PAIN_ITEMS[region]]  # fmt: skip
-    main = _MAIN_PAIN.get(procedure, asked[0])
-    return (main, *(item for item in asked if item != main))
-
-
-def pain_trend(item: str, values: Iterable[tuple[date, float]], *, today: date) -> PainTrend:
-    """Compare the last 7 local days, today included, with the 7 before."""
-    days = [(day, value) for day, value in values if day <= today]
-    now = [value for day, value in days if day > today - WEEK]
-    before = [value for day, value in days if today - 2 * WEEK < day <= today - WEEK]
-    return PainTrend(
-        item=item, now=median(now) if now else None, before=median(before) if before else None
-    )
 
 
 def is_warning_sign(item: CheckInItem | None) -> bool:
@@ -224,6 +190,8 @@ def _pain(situation: Situation) -> Iterable[Reason]:
             )
         elif trend.now >= PAIN_HIGH:
             yield Reason(code="pain_high", urgency=70, facts=facts)
+    for item in situation.behind:
+        yield Reason(code="behind_expected", urgency=55, facts={"item": item})
 
 
 def _plan(situation: Situation) -> Iterable[Reason]:

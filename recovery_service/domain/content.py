@@ -10,9 +10,14 @@ from recovery_service.domain.check_in_items import Catalogue, parse_catalogue
 from recovery_service.domain.content_fields import ContentError, Fields
 from recovery_service.domain.crisis_words import CrisisWords, parse_crisis_words
 from recovery_service.domain.emergency_numbers import EmergencyNumbers, parse_emergency_numbers
+from recovery_service.domain.instruments import Instruments, parse_instruments
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
+from recovery_service.domain.milestones import Milestones, parse_milestones
+from recovery_service.domain.plan_template_phases import refuse_what_no_form_asks
 from recovery_service.domain.plan_templates import PlanTemplate, content_hash, parse_template
 from recovery_service.domain.procedures import PROCEDURES
+from recovery_service.domain.recovery_curve_fields import parse_curves
+from recovery_service.domain.recovery_curves import RecoveryCurves
 from recovery_service.domain.red_flag_rules import RedFlagRules, parse_rules
 
 __all__ = ["Content", "ContentError", "ContentFile"]
@@ -45,6 +50,9 @@ class Content:
     files: Mapping[str, ContentFile]
     alert_policy: AlertPolicy
     emergency_numbers: EmergencyNumbers
+    instruments: Instruments
+    curves: RecoveryCurves
+    milestones: Milestones
     texts: Mapping[str, Mapping[str, str]]
     sources: Mapping[str, str]
 
@@ -56,14 +64,19 @@ class Content:
         crisis_words = parse_crisis_words(raw["crisis_words"], sources=sources)
         return cls(
             sources=sources,
-            templates=_templates(raw["plan_templates"], sources),
+            templates=_templates(raw["plan_templates"], sources, check_ins),
             check_ins=check_ins,
             crisis_words=crisis_words,
             alert_policy=parse_alert_policy(raw["alert_policy"], sources=sources),
             emergency_numbers=parse_emergency_numbers(raw["emergency_numbers"], sources=sources),
+            instruments=parse_instruments(
+                raw["instruments"], sources=sources, asked=check_ins.items
+            ),
             red_flags=parse_rules(
                 raw["red_flags"], catalogue=check_ins, crisis_words=crisis_words, sources=sources
             ),
+            curves=parse_curves(raw["curves"], catalogue=check_ins, sources=sources),
+            milestones=parse_milestones(raw["milestones"], catalogue=check_ins, sources=sources),
             files={name: _file(name, raw[name]) for name in sorted(raw.keys() - _NO_FILES)},
             texts=_texts(raw["texts"]),
         )
@@ -123,13 +136,14 @@ def _file(name: str, raw: Mapping[str, Any]) -> ContentFile:
 
 
 def _templates(
-    raw: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str]
+    raw: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str], check_ins: Catalogue
 ) -> dict[str, PlanTemplate]:
     templates: dict[str, PlanTemplate] = {}
     for file, content in raw.items():
         template = parse_template(content, file=file, sources=sources)
         if file != f"{template.code}.toml":
             raise ContentError(file, "template", f"the file must be named {template.code}.toml")
+        refuse_what_no_form_asks(template, check_ins, file=file)
         templates[template.code] = template
     for procedure in PROCEDURES:
         own = [one for one in templates.values() if one.procedure == procedure]

@@ -24,6 +24,9 @@ FILES_BY_KIND: Mapping[str, str] = MappingProxyType(
         "crisis_words": "crisis_words",
         "alert_policy": "alert_policy",
         "emergency_numbers": "emergency_numbers",
+        "recovery_curves": "curves",
+        "milestones": "milestones",
+        "instruments": "instruments",
     }
 )
 #: Content of these clinics reaches nobody who is ill.

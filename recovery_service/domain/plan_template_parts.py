@@ -8,13 +8,15 @@ import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from recovery_service.domain.languages import Texts
 from recovery_service.domain.recurrence_rules import Rule
 
 DRAFT = "draft_pending_clinician_signoff"
 GRADES = ("A", "B", "C", "D")
+BY_DAY, BY_CLINICIAN = "day", "clinician"
+ADVANCES = (BY_DAY, BY_CLINICIAN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +36,74 @@ class Sourced:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Criterion(Sourced):
+    """One thing that speaks for going on to a phase; `title` says what it means.
+
+    Either an `item` of the check-in, whose last `entries` answers within `within_days`
+    days are all from `at_least` to `at_most`, or all among `one_of`; or a `fact` that
+    the service counts over these days.
+    """
+
+    code: str
+    title: Texts
+    item: str | None = None
+    fact: str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    one_of: tuple[str, ...] = ()
+    entries: int = 1
+    within_days: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON form; `Criterion.of` reads it back to an equal one."""
+        why = dict(self.why_confirm) if self.why_confirm else None
+        whole = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return whole | {
+            "title": dict(self.title),
+            "why_confirm": why,
+            "source": list(self.source),
+            "one_of": list(self.one_of),
+        }
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        """Read the JSON form."""
+        lists = {name: tuple(stored[name]) for name in ("source", "one_of")}
+        return cls(**{**stored, **lists})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate(Sourced):
+    """Why a phase begins with a clinician's word only, and from which day on it is asked for."""
+
+    decide_from_day: int
+    criteria: tuple[Criterion, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON form, as a phase of a plan revision keeps it."""
+        return {
+            "advance": BY_CLINICIAN,
+            "decide_from_day": self.decide_from_day,
+            "criteria": [each.as_json() for each in self.criteria],
+            "source": list(self.source),
+            "grade": self.grade,
+            "why_confirm": dict(self.why_confirm) if self.why_confirm else None,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class Phase:
-    """A stretch of the recovery; both days are inclusive."""
+    """A stretch of the recovery; both days are inclusive.
+
+    Without a `gate` it begins by its day. With one it begins on its day at the earliest,
+    and not before a clinician has accepted it.
+    """
 
     code: str
     title: Texts
     from_day: int
     to_day: int
+    gate: Gate | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON form, as a plan revision keeps it."""
@@ -49,7 +112,7 @@ class Phase:
             "title": dict(self.title),
             "from_day": self.from_day,
             "to_day": self.to_day,
-        }
+        } | (self.gate.as_json() if self.gate else {})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,7 @@ from recovery_service.domain.plan_template_parts import (
     TemplateItem,
     content_hash,
 )
+from recovery_service.domain.plan_template_phases import parse_phases
 from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.domain.recurrence_rules import InvalidRule, Rule
 from recovery_service.domain.reminder_kinds import PLANNABLE, REMINDER_KINDS
@@ -69,7 +70,7 @@ def parse_template(raw: Mapping[str, Any], *, file: str, sources: Container[str]
     """
     top = Fields(raw, file, "template")
     top.only(*_HEAD, "typical_stay_days", *_LISTS)
-    phases = _phases(top)
+    phases = parse_phases(top, sources)
     appointments = _once_each(top, "appointments")
     items = _once_each(top, "items")
     if not items:
@@ -101,24 +102,6 @@ def _once_each(top: Fields, key: str) -> tuple[Fields, ...]:
     tables = top.tables(key)
     each_once(tables)
     return tables
-
-
-def _phases(top: Fields) -> tuple[Phase, ...]:
-    """Read the phases; they follow each other from day 0 on, so that every day has one."""
-    phases: list[Phase] = []
-    expected = 0
-    for table in _once_each(top, "phases"):
-        table.only("code", "title", "from_day", "to_day")
-        first, last = days(table)
-        if first != expected:
-            table.refuse(f"wrong day range: it must begin on day {expected}")
-        phases.append(
-            Phase(code=table.code(), title=table.texts("title"), from_day=first, to_day=last)
-        )
-        expected = last + 1
-    if not phases:
-        top.refuse("has no phases")
-    return tuple(phases)
 
 
 def _item(

@@ -23,6 +23,7 @@
     │   ├── DraftExists              draft_exists
     │   ├── NothingToPublish         nothing_to_publish
     │   ├── NothingToReopen          nothing_to_reopen
+    │   ├── PhaseNotDecidable        phase_not_decidable
     │   ├── OccurrenceTooOld         occurrence_too_old
     │   ├── EnrolmentCodeUsed        enrolment_code_used
     │   ├── EnrolmentCodeExpired     enrolment_code_expired
@@ -104,6 +105,7 @@ from recovery_service.errors.conflicts import (
     NothingToPublish,
     NothingToReopen,
     OccurrenceTooOld,
+    PhaseNotDecidable,
     PlanEnded,
     TooManyDevices,
 )
@@ -168,6 +170,7 @@ __all__ = [
     "NothingToPublish",
     "NothingToReopen",
     "OccurrenceTooOld",
+    "PhaseNotDecidable",
     "PlanEnded",
     "PreconditionFailed",
     "PreconditionRequired",

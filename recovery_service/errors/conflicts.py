@@ -259,3 +259,14 @@ class ApprovalWithdrawn(Conflict):
     """The approval has been withdrawn already."""
 
     code = "approval_withdrawn"
+
+
+class PhaseNotDecidable(Conflict):
+    """There is nothing to decide on this phase: it waits for no clinician, or not yet."""
+
+    code = "phase_not_decidable"
+
+    def __init__(self, phase: str) -> None:
+        message = "Only the phase that is proposed now, or the last accepted one, can be decided."
+        super().__init__(message, errors=[FieldError("/phase", message)])
+        self.phase = phase

@@ -15,13 +15,16 @@ from recovery_service.models.infrastructure import AttemptBucket, DirectoryEntry
 from recovery_service.models.occurrences import Occurrence, OccurrenceAction
 from recovery_service.models.patients import Patient, PatientExternalId
 from recovery_service.models.plans import (
+    PhaseDecision,
     PlanItem,
     PlanRestriction,
     PlanRevision,
     PlanTemplate,
+    PlanTemplateBase,
     PlanTemplateVersion,
     RecoveryPlan,
 )
+from recovery_service.models.questionnaires import Questionnaire, QuestionnaireResponse
 from recovery_service.models.schedules import Schedule, ScheduleRule
 from recovery_service.models.sites import Site, SiteHoliday
 from recovery_service.models.staff import CareTeamMember, StaffAbsence, StaffMember
@@ -53,11 +56,15 @@ __all__ = [
     "OccurrenceAction",
     "Patient",
     "PatientExternalId",
+    "PhaseDecision",
     "PlanItem",
     "PlanRestriction",
     "PlanRevision",
     "PlanTemplate",
+    "PlanTemplateBase",
     "PlanTemplateVersion",
+    "Questionnaire",
+    "QuestionnaireResponse",
     "RecoveryPlan",
     "RefreshToken",
     "ReminderDay",

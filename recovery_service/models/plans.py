@@ -54,6 +54,29 @@ class PlanTemplateVersion(Stamped, Base):
     created_by: Mapped[Reference]
 
 
+class PlanTemplateBase(Base):
+    """What a version of a clinic's template was based on: that content, as it was then.
+
+    Kept whole: the shipped file of an earlier release is nowhere else, and without it
+    nobody could tell the clinic's own changes from those upstream.
+    """
+
+    __tablename__ = "plan_template_base"
+    __table_args__ = (
+        within_clinic("plan_template_version", "version_id"),
+        UniqueConstraint("clinic_id", "version_id"),
+        CheckConstraint("number > 0", name="number"),
+    )
+
+    clinic_id: Mapped[ClinicKey]
+    id: Mapped[PrimaryKey]
+    version_id: Mapped[Reference]
+    code: Mapped[str] = operational(String(64))
+    number: Mapped[int] = operational()
+    content: Mapped[dict[str, Any]] = operational()
+    content_hash: Mapped[str] = operational(String(64))
+
+
 class RecoveryPlan(Stamped, Base):
     """The template made personal for one episode."""
 
@@ -112,6 +135,38 @@ class PlanRevision(Versioned, Base):
     created_by: Mapped[OptionalReference]
     published_by: Mapped[OptionalReference]
     published_at: Mapped[datetime | None] = operational()
+    restored_from: Mapped[int | None] = operational()
+
+
+class PhaseDecision(Base):
+    """A clinician's word on whether a phase may begin; written once, the last one counts.
+
+    ``number`` counts an episode's decisions: two requests may begin in one order and be
+    stored in the other. ``facts`` are what was known of each criterion at that moment.
+    """
+
+    __tablename__ = "phase_decision"
+    __table_args__ = (
+        within_clinic("episode", "episode_id"),
+        within_clinic("staff_member", "decided_by"),
+        CheckConstraint("decision IN ('accept', 'defer')", name="decision"),
+        CheckConstraint("decision = 'accept' OR reason IS NOT NULL", name="reason"),
+        CheckConstraint("char_length(reason) <= 2000", name="reason_length"),
+        CheckConstraint("jsonb_typeof(facts) = 'array'", name="facts"),
+        CheckConstraint("number > 0", name="number"),
+        UniqueConstraint("clinic_id", "episode_id", "number"),
+    )
+
+    clinic_id: Mapped[ClinicKey]
+    id: Mapped[PrimaryKey]
+    episode_id: Mapped[Reference]
+    number: Mapped[int] = operational()
+    phase: Mapped[str] = operational(String(64))
+    decision: Mapped[str] = operational(String(8))
+    reason: Mapped[str | None] = health(Text)
+    facts: Mapped[list[Any]] = health()
+    decided_by: Mapped[Reference]
+    decided_at: Mapped[datetime] = operational()
 
 
 class PlanItem(Base):

@@ -51,6 +51,18 @@ def asks_for(session: Session, clinic_id: UUID, episode_id: UUID) -> frozenset[s
     )
 
 
+def settled(session: Session, clinic_id: UUID, episode_id: UUID) -> frozenset[str]:
+    """Return the codes of those that are booked or given up: their items ask no more."""
+    rows = session.scalars(
+        select(Appointment).where(
+            Appointment.clinic_id == clinic_id,
+            Appointment.episode_id == episode_id,
+            Appointment.from_template,
+        )
+    )
+    return frozenset(row.kind for row in rows if _answer(row)[0] is not None)
+
+
 def settle_items(session: Session, rows: Sequence[Appointment], *, now: datetime) -> None:
     """Close the items of what is booked or given up, and open those of what is not any more."""
     for item in _items(session, [row for row in rows if row.from_template]):

@@ -11,9 +11,7 @@ from sqlalchemy.orm import Session
 from recovery_service.domain.access import Actor
 from recovery_service.domain.adherence import UNANSWERED, Adherence, Outcome, Pause, adherence
 from recovery_service.domain.attention import (
-    WEEK,
     FollowUp,
-    PainTrend,
     Reason,
     Situation,
     Unresolved,
@@ -21,19 +19,20 @@ from recovery_service.domain.attention import (
     is_warning_sign,
     need,
     needs_a_look,
-    pain_items,
-    pain_trend,
     ranking_key,
     reasons_for_attention,
 )
 from recovery_service.domain.check_in_items import Catalogue
+from recovery_service.domain.content import Content
 from recovery_service.domain.episodes import plan_state
 from recovery_service.domain.local_time import local_date, zone
+from recovery_service.domain.pain_trends import WEEK, PainTrend, pain_items, pain_trend
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.services import audit
 from recovery_service.services.call_tasks import Expecting, check_ins_due
 from recovery_service.services.caseload_rows import CaseloadRow, statement
+from recovery_service.services.recovery_standing import behind_items
 
 Sort = Literal["attention", "name", "newest"]
 SORTS = ("attention", "name", "newest")
@@ -105,15 +104,15 @@ class CaseloadEntry:
 
 
 def read_caseload(
-    session: Session, actor: Actor, catalogue: Catalogue, wish: Wish, *, now: datetime
+    session: Session, actor: Actor, content: Content, wish: Wish, *, now: datetime
 ) -> list[CaseloadEntry]:
     """Return up to `limit + 1` entries and leave one line in the audit trail."""
     audit.record(session, actor, "caseload_read", "caseload", None, now=now)
-    return caseload(session, actor.clinic_id, catalogue, wish)
+    return caseload(session, actor.clinic_id, content, wish)
 
 
 def caseload(
-    session: Session, clinic_id: UUID, catalogue: Catalogue, wish: Wish
+    session: Session, clinic_id: UUID, content: Content, wish: Wish
 ) -> list[CaseloadEntry]:
     """Return up to `limit + 1` entries in the order asked for, by one statement.
 
@@ -125,7 +124,7 @@ def caseload(
     )
     rows = [CaseloadRow._make(row) for row in found]
     calls = check_ins_due(session, clinic_id, list(_to_be_called(rows, wish.as_of)))
-    entries = [_entry(row, catalogue, wish.as_of, calls.get(row.episode_id, ())) for row in rows]
+    entries = [_entry(row, content, wish.as_of, calls.get(row.episode_id, ())) for row in rows]
     if wish.sort != "attention":
         return entries
     entries.sort(key=_place)
@@ -186,7 +185,7 @@ def _pattern(search: str) -> str:
 
 
 def _entry(
-    row: CaseloadRow, catalogue: Catalogue, now: datetime, calls: Sequence[date]
+    row: CaseloadRow, content: Content, now: datetime, calls: Sequence[date]
 ) -> CaseloadEntry:
     today = local_date(row.time_zone, now)
     items = pain_items(row.procedure)
@@ -207,7 +206,8 @@ def _entry(
         expected_missed=len(row.unanswered or ()),
         calls=calls,
         pain=trends,
-        warnings=_warnings(row, catalogue, today),
+        behind=behind_items(content, row, {item: dict(series[item]) for item in items}, today),
+        warnings=_warnings(row, content.check_ins, today),
         alerts=[Unresolved(*each) for each in row.alerts or ()],
         done=exercise.done,
         due=exercise.due,

@@ -28,7 +28,7 @@ _STATEMENT = """
 WITH chosen AS MATERIALIZED (
     SELECT p.clinic_id, p.id, p.name, p.time_zone, p.contact_mode, p.preferences,
            p.created_at,
-           e.id AS episode_id, e.procedure, e.state, e.surgery_date, e.discharge_date
+           e.id AS episode_id, e.procedure, e.state, e.surgery_date, e.discharge_date, e.baseline
       FROM patient p {episode}
      WHERE p.clinic_id = %(clinic_id)s
        AND (%(pattern)s::text IS NULL OR p.name ILIKE %(pattern)s::text OR EXISTS (
@@ -38,9 +38,9 @@ WITH chosen AS MATERIALIZED (
      {order}
 )
 SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c.episode_id,
-       c.procedure, c.state, c.surgery_date, c.discharge_date, plan.published, plan.draft,
-       reach.enrolled, reach.reachable, last.local_date, last.received_at, last.answers,
-       pain.days, silence.days,
+       c.procedure, c.state, c.surgery_date, c.discharge_date, c.baseline,
+       plan.published, plan.draft, reach.enrolled, reach.reachable,
+       last.local_date, last.received_at, last.answers, pain.days, silence.days,
        exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows, nudged.days,
        alerts.rows
   FROM chosen c
@@ -169,6 +169,7 @@ class CaseloadRow(NamedTuple):
     state: str
     surgery_date: date | None
     discharge_date: date
+    baseline: Mapping[str, Any]
     published: bool
     draft: bool
     enrolled: bool

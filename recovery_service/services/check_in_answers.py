@@ -7,7 +7,6 @@ from datetime import date, datetime
 from statistics import median
 from typing import Any
 
-from recovery_service.domain.attention import WEEK, pain_items
 from recovery_service.domain.check_ins import newest_by_date
 from recovery_service.domain.content import Content
 from recovery_service.domain.dates_in_words import short_date
@@ -15,6 +14,7 @@ from recovery_service.domain.emergency_numbers import CRISIS, Directory
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date
 from recovery_service.domain.monitoring import promise
+from recovery_service.domain.pain_trends import WEEK, pain_items
 from recovery_service.services.alerting import Advised
 from recovery_service.services.check_ins import Recorded
 from recovery_service.services.reason_words import item_in_words

@@ -13,10 +13,12 @@ from uuid import UUID
 import orjson
 
 from recovery_service.domain.content import Content
+from recovery_service.domain.episodes import plan_state
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date, zone
 from recovery_service.domain.monitoring import Waiting, Watch, promise
 from recovery_service.domain.opening_times import OpeningTimes
+from recovery_service.domain.progression import Progression
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.domain.reminder_policy import policy_of
 from recovery_service.domain.zone_suggestion import suggested_zone
@@ -29,7 +31,7 @@ WITH person AS MATERIALIZED (
 SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
        p.preferences::text AS preferences,
        e.id AS episode_id, e.procedure, e.surgery_date, e.surgery_date_assumed, e.discharge_date,
-       e.state AS episode_state, r.phases::text AS phases,
+       e.state AS episode_state, r.phases::text AS phases, g.decisions,
        c.name AS clinic_name, c.reminder_defaults::text AS reminder_defaults, s.name AS site_name,
        s.phones::text AS phones, t.people, d.time_zone AS device_zone,
        s.country, s.time_zone AS site_zone, s.opening_hours::text AS opening_hours,
@@ -47,6 +49,12 @@ SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
         LIMIT 1) e ON true
   LEFT JOIN recovery_plan n ON n.clinic_id = e.clinic_id AND n.episode_id = e.id
   LEFT JOIN plan_revision r ON r.clinic_id = n.clinic_id AND r.plan_id = n.id AND r.state = 'live'
+  LEFT JOIN LATERAL (
+       SELECT jsonb_object_agg(f.phase, f.decision)::text AS decisions
+         FROM (SELECT DISTINCT ON (phase) phase, decision
+                 FROM phase_decision
+                WHERE clinic_id = e.clinic_id AND episode_id = e.id
+                ORDER BY phase, number DESC) f) g ON true
   LEFT JOIN site s ON s.clinic_id = p.clinic_id
                   AND CASE WHEN e.id IS NULL THEN s.is_default ELSE s.id = e.site_id END
   LEFT JOIN device d ON d.clinic_id = p.clinic_id AND d.id = %(device_id)s::uuid
@@ -91,6 +99,7 @@ class _Person(NamedTuple):
     discharge_date: date
     episode_state: str
     phases: str | None
+    decisions: str | None
     clinic_name: str
     reminder_defaults: str
     site_name: str | None
@@ -151,7 +160,7 @@ def read_me(
         "reminders": _reminders(person, opening),
         "today": today,
         "episode": _episode(person, opening),
-        "plan_state": _plan_state(person),
+        "plan_state": plan_state(person.episode_state, published=person.phases is not None),
         "due_today": [entry_as_json(entry) for entry in entries],
         "monitoring": _monitoring(content, person, phones, opening),
         "care_team": [_colleague(*each) for each in orjson.loads(person.people or "[]")],
@@ -273,22 +282,17 @@ def _episode(person: _Person, opening: Opening) -> dict[str, Any] | None:
     }
 
 
-def _phase(person: _Person, day: int | None, language: str) -> dict[str, str] | None:
-    """Return the phase of the live plan that the day since surgery lies in."""
-    if day is None or person.phases is None:
-        return None
-    for phase in orjson.loads(person.phases):
-        if phase["from_day"] <= day <= phase["to_day"]:
-            return {"code": phase["code"], "title": in_language(phase["title"], language)}
-    return None
-
-
-def _plan_state(person: _Person) -> str:
-    if person.episode_state == "ended":
-        return "ended"
+def _phase(person: _Person, day: int | None, language: str) -> dict[str, Any] | None:
+    """Return the phase of the live plan that holds on this day since surgery."""
     if person.phases is None:
-        return "awaiting_clinician"
-    return "paused" if person.episode_state == "on_hold" else "active"
+        return None
+    phases = orjson.loads(person.phases)
+    progression = Progression(phases=phases, decisions=orjson.loads(person.decisions or "{}"))
+    phase = progression.on(day)
+    if phase is None:
+        return None
+    title = in_language(phase["title"], language)
+    return {"code": phase["code"], "title": title, "next_waits": progression.is_held(day)}
 
 
 def _colleague(name: str, roles: Sequence[str]) -> Mapping[str, str]:

@@ -13,7 +13,8 @@ from recovery_service.domain.content import Content
 from recovery_service.domain.episodes import plan_state
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date, start_of_day
-from recovery_service.domain.plan_changes import Entry, PlanChanges, compare
+from recovery_service.domain.plan_changes import PlanChanges
+from recovery_service.domain.progression import Progression
 from recovery_service.domain.recurrence_rules import Rule
 from recovery_service.domain.reminder_times import with_own_times
 from recovery_service.domain.sitting_breaks import if_wanted
@@ -25,10 +26,10 @@ from recovery_service.models import (
     PlanRevision,
     RecoveryPlan,
 )
+from recovery_service.services.phase_decisions import progression_of
+from recovery_service.services.plan_differences import differences
 
 _DAY = timedelta(days=1)
-_COMPARED = ("title", "instructions", "dose", "media", "rule", "phase")
-_LIMITS = ("code", "limit_value", "unit", "from_day", "to_day", "text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,18 +50,50 @@ class MyPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Calendar:
-    """Recovery days on the patient's calendar."""
+    """Recovery days on the patient's calendar, as far as the phases have come."""
 
     episode: Episode
     today: date
+    progression: Progression
 
-    def span(self, anchor: str, first: int, last: int | None) -> dict[str, Any]:
-        """Return the local dates of recovery days, and whether today is one of them."""
+    def item(self, rule: Rule, phase: str | None) -> dict[str, Any]:
+        """Return the local dates of an item, and whether it waits with its phase."""
+        waits = self.progression.is_behind(phase)
+        span = self._span(rule.anchor, rule.from_day, rule.to_day)
+        return span | {"waits": waits, "current": span["current"] and not waits}
+
+    def phase(self, phase: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the local dates of a phase; one that holds for another ends with it."""
+        progression = self.progression
+        last = None if phase == progression.holding else phase["to_day"]
+        return self._span("surgery", phase["from_day"], last) | {
+            "waits": progression.is_behind(phase["code"]),
+            "current": phase == progression.on(self._day),
+        }
+
+    def limit(self, first: int, last: int | None) -> dict[str, Any]:
+        """Return the local dates of a restriction: none is lifted while a phase waits."""
+        span = self._span("surgery", first, last)
+        waiting, day = self.progression.waiting, self._day
+        if waiting is None or day is None:
+            return span | {"waits": False}
+        lived, gate = self.progression.day_held(day), waiting["from_day"] - 1
+        if last is not None and first <= gate <= last <= max(gate, day):
+            span["to_date"] = None  # nobody knows yet until when
+        current = first <= lived and (last is None or lived <= last)
+        return span | {"waits": first > gate, "current": current}
+
+    def _span(self, anchor: str, first: int, last: int | None) -> dict[str, Any]:
         begins = self._anchor(anchor)
         since = begins + timedelta(days=first)
         until = None if last is None else begins + timedelta(days=last)
         current = since <= self.today and (until is None or self.today <= until)
         return {"from_date": since, "to_date": until, "current": current}
+
+    @property
+    def _day(self) -> int | None:
+        surgery = self.episode.surgery_date
+        return None if surgery is None else (self.today - surgery).days
 
     def _anchor(self, anchor: str) -> date:
         surgery = self.episode.surgery_date
@@ -83,7 +116,8 @@ def my_plan(
     revisions = [each.id for each in (live, previous) if each is not None]
     items = _by_revision(session, PlanItem, clinic_id, revisions)
     limits = _by_revision(session, PlanRestriction, clinic_id, revisions)
-    calendar = _Calendar(episode, local_date(patient.time_zone, now))
+    progression = progression_of(session, episode, live.phases)
+    calendar = _Calendar(episode, local_date(patient.time_zone, now), progression)
     shown = [
         _item(each, patient, calendar, language)
         for each in sorted(items[live.id], key=lambda item: item.position)
@@ -104,11 +138,11 @@ def my_plan(
         sources=_sources(content, [*shown, *restrictions]),
         what_changed=None
         if previous is None
-        else compare(
-            since=previous.number,
-            before=[_entry(each, language) for each in items[previous.id]],
-            after=[_entry(each, language) for each in items[live.id]],
-            restrictions=_limits(limits[previous.id]) != _limits(limits[live.id]),
+        else differences(
+            content,
+            (previous, items[previous.id], limits[previous.id]),
+            (live, items[live.id], limits[live.id]),
+            language,
         ),
         valid_until=_next_change(patient, calendar.today, [*phases, *shown, *restrictions]),
     )
@@ -171,6 +205,7 @@ def _item(item: PlanItem, patient: Patient, calendar: _Calendar, language: str) 
     names = (str(item.lineage_id), item.code, item.kind)
     rule = with_own_times(Rule.parse(item.rule), own, names)
     rule = if_wanted(rule, item.kind, patient.preferences)
+    rule = calendar.progression.followed(rule, item.phase)
     return {
         "id": item.lineage_id,
         "code": item.code,
@@ -186,7 +221,7 @@ def _item(item: PlanItem, patient: Patient, calendar: _Calendar, language: str) 
         "when": _when(rule),
         "source": item.source,
         "grade": item.grade,
-    } | calendar.span(rule.anchor, rule.from_day, rule.to_day)
+    } | calendar.item(rule, item.phase)
 
 
 def _when(rule: Rule) -> dict[str, Any]:
@@ -218,7 +253,7 @@ def _restriction(limit: PlanRestriction, calendar: _Calendar, language: str) -> 
         "text": in_language(limit.text, language),
         "source": limit.source,
         "grade": limit.grade,
-    } | calendar.span("surgery", limit.from_day, limit.to_day)
+    } | calendar.limit(limit.from_day, limit.to_day)
 
 
 def _phase(phase: Mapping[str, Any], calendar: _Calendar, language: str) -> dict[str, Any]:
@@ -227,7 +262,7 @@ def _phase(phase: Mapping[str, Any], calendar: _Calendar, language: str) -> dict
         "title": in_language(phase["title"], language),
         "from_day": phase["from_day"],
         "to_day": phase["to_day"],
-    } | calendar.span("surgery", phase["from_day"], phase["to_day"])
+    } | calendar.phase(phase)
 
 
 def _medium(medium: Mapping[str, Any], language: str) -> dict[str, Any]:
@@ -243,18 +278,6 @@ def _sources(content: Content, facts: Iterable[Mapping[str, Any]]) -> dict[str, 
     """Return where the facts are from, by the keys that they name."""
     keys = {key for fact in facts for key in fact["source"]}
     return {key: content.sources[key] for key in sorted(keys) if key in content.sources}
-
-
-def _entry(item: PlanItem, language: str) -> Entry:
-    content = tuple(getattr(item, name) for name in _COMPARED)
-    return Entry(item.lineage_id, in_language(item.title, language), content)
-
-
-def _limits(limits: Iterable[PlanRestriction]) -> list[tuple[Any, ...]]:
-    return sorted(
-        (tuple(getattr(limit, name) for name in _LIMITS) for limit in limits),
-        key=lambda each: (each[0], each[3]),
-    )
 
 
 def _next_change(

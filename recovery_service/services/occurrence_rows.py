@@ -122,11 +122,12 @@ SELECT o.clinic_id, o.id, d.id, d.channel, 0,
 
 
 def standing(
-    session: Session, clinic_id: UUID, lineages: Sequence[UUID], *, since: date
+    session: Session, clinic_id: UUID, lineages: Sequence[UUID], *, since: date, lock: bool = True
 ) -> list[Standing]:
     """Return the rows that an edit must know: open ones, recent ones, and single happenings."""
     where = {"clinic_id": clinic_id, "lineages": list(lineages)}
-    session.execute(_LOCK_DELIVERIES, where)
+    if lock:
+        session.execute(_LOCK_DELIVERIES, where)
     rows = session.execute(_STANDING, where | {"since": since, "passed": PASSED_BEFORE_START})
     return [_standing(row) for row in rows.mappings()]
 

@@ -1,6 +1,6 @@
 """One patient's page: what stands, what is planned, what was done, what was said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,6 @@ from recovery_service.models import (
     EnrolmentCode,
     Episode,
     Patient,
-    PlanRevision,
     Site,
 )
 from recovery_service.services import audit, plans
@@ -28,8 +27,10 @@ from recovery_service.services.check_in_reads import check_ins_of
 from recovery_service.services.episode_views import EpisodeView
 from recovery_service.services.exercise_weeks import ExerciseWeek, exercise_weeks
 from recovery_service.services.patient_views import PatientView, view_patient
+from recovery_service.services.phase_decisions import progression_of
 from recovery_service.services.plans import PlanView
 from recovery_service.services.progress import Progress, progress_of
+from recovery_service.services.recovery_standing import Reader
 from recovery_service.services.scope import patient_in_scope
 from recovery_service.services.sent_reminders import ReminderDay, sent_reminders
 from recovery_service.services.templates import TemplateSummary, all_templates, default_for
@@ -44,7 +45,7 @@ class PatientPage:
     view: PatientView
     site: Site
     plan: PlanView | None
-    phase: dict[str, Any] | None
+    phase: Mapping[str, Any] | None
     templates: Sequence[TemplateSummary]
     chosen_template: str
     progress: Progress
@@ -87,12 +88,13 @@ def read_patient_page(
         raise NoSuchObject("episode")
     episode = view.episode.episode
     plan = _plan(session, episode)
-    progress = progress_of(session, episode, patient, content.check_ins, now=now, language=language)
+    reader = Reader(language=language, for_staff=True)
+    progress = progress_of(session, episode, patient, content, reader, now=now)
     return PatientPage(
         view=view,
         site=session.get_one(Site, (episode.clinic_id, episode.site_id)),
         plan=plan,
-        phase=_phase(plan, view.episode),
+        phase=_phase(session, plan, view.episode),
         templates=[
             each
             for each in all_templates(session, content)
@@ -142,15 +144,14 @@ def _plan(session: Session, episode: Episode) -> PlanView | None:
         return None
 
 
-def _phase(plan: PlanView | None, standing: EpisodeView) -> dict[str, Any] | None:
-    """Return the phase of the live revision that today's recovery day falls into."""
-    day = standing.days_since_surgery
-    if plan is None or plan.live is None or day is None:
+def _phase(
+    session: Session, plan: PlanView | None, standing: EpisodeView
+) -> Mapping[str, Any] | None:
+    """Return the phase of the live revision that holds today."""
+    if plan is None or plan.live is None:
         return None
-    revision: PlanRevision = plan.live.revision
-    return next(
-        (phase for phase in revision.phases if phase["from_day"] <= day <= phase["to_day"]), None
-    )
+    progression = progression_of(session, standing.episode, plan.live.revision.phases)
+    return progression.on(standing.days_since_surgery)
 
 
 def _enrolled(session: Session, patient: Patient) -> bool:

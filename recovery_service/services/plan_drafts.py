@@ -29,7 +29,7 @@ from recovery_service.services.plans import (
 )
 from recovery_service.services.schedules import items_of
 
-_ITEM_FIELDS = [
+ITEM_FIELDS = [
     "code",
     "position",
     "kind",
@@ -45,7 +45,7 @@ _ITEM_FIELDS = [
     "clinician_must_confirm",
     "why_confirm",
 ]
-_RESTRICTION_FIELDS = [
+RESTRICTION_FIELDS = [
     "code",
     "limit_value",
     "unit",
@@ -69,7 +69,7 @@ def draft_from_template(
     that what was done before counts for it.
     """
     plan = _plan_for(session, episode, template, now=now)
-    draft = _new_draft(session, actor, plan, now=now)
+    draft = new_draft(session, actor, plan, now=now)
     draft.phases = [phase.as_json() for phase in template.phases]
     lineages = _lineages(session, plan)
     for position, item in enumerate(template.items):
@@ -93,12 +93,18 @@ def draft_of(session: Session, actor: Actor, episode: Episode, *, now: datetime)
     live = in_state(session, plan, "live")
     if live is None:
         raise NoSuchObject("plan")
-    draft = _new_draft(session, actor, plan, now=now)
-    draft.phases = list(live.phases)
-    for item in items_of(session, live):
-        session.add(_copied(item, _ITEM_FIELDS, draft, now=now, lineage_id=item.lineage_id))
-    for limit in restrictions_of(session, live):
-        session.add(_copied(limit, _RESTRICTION_FIELDS, draft, now=now))
+    return copied(session, live, new_draft(session, actor, plan, now=now), now=now)
+
+
+def copied(
+    session: Session, source: PlanRevision, draft: PlanRevision, *, now: datetime
+) -> PlanRevision:
+    """Fill a draft with what a revision holds; every item keeps its lineage."""
+    draft.phases = list(source.phases)
+    for item in items_of(session, source):
+        session.add(_copied(item, ITEM_FIELDS, draft, now=now, lineage_id=item.lineage_id))
+    for limit in restrictions_of(session, source):
+        session.add(_copied(limit, RESTRICTION_FIELDS, draft, now=now))
     session.flush()
     return draft
 
@@ -160,9 +166,8 @@ def _plan_for(
     return plan
 
 
-def _new_draft(
-    session: Session, actor: Actor, plan: RecoveryPlan, *, now: datetime
-) -> PlanRevision:
+def new_draft(session: Session, actor: Actor, plan: RecoveryPlan, *, now: datetime) -> PlanRevision:
+    """Begin an empty draft with the next number; raises DraftExists."""
     if in_state(session, plan, "draft") is not None:
         raise DraftExists
     last = session.scalar(

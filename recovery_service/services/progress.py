@@ -8,19 +8,27 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.adherence import GROUPS, Adherence, Outcome, Pause, adherence
-from recovery_service.domain.check_in_forms import Catalogue
 from recovery_service.domain.check_ins import newest_by_date
+from recovery_service.domain.content import Content
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date, zone
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.domain.series import Point, Told, points, values_of
+from recovery_service.domain.weeks_on_target import WeeksOnTarget, weeks_on_target
 from recovery_service.models import CheckIn, Episode, Patient
-
-NO_REFERENCE = "no_reference"
-NO_CORRIDOR = "no_corridor"
+from recovery_service.services.recovery_standing import (
+    Reader,
+    Reference,
+    StandingView,
+    references,
+    standings,
+    view_overall,
+    view_standing,
+)
 
 _FIELDS = tuple(each.name for each in fields(Outcome))
+_NUMERIC = ("integer", "decimal")
 _WINDOWS = {"last_7_days": 7, "last_28_days": 28}
 
 _OUTCOMES = """
@@ -39,7 +47,10 @@ SELECT s.kind, o.local_date, o.state, o.reason,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """The numbers of one item; `baseline` is what was known before the operation."""
+    """The numbers of one item; `baseline` is what was known before the operation.
+
+    `standing` is there for the pain questions, `references` where a course was published.
+    """
 
     item: str
     label: str
@@ -47,36 +58,51 @@ class Series:
     maximum: float | None
     baseline: float | None
     points: tuple[Point, ...]
+    standing: StandingView | None = None
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilestoneView:
+    """A milestone; `reached_on` is None as long as nothing that counts meets it."""
+
+    code: str
+    title: str
+    reached_on: date | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """The figures of an episode as of a local date.
 
-    `adherence` is by group of kinds (`exercise`, `posture`) and window (`last_7_days`,
-    `last_28_days`, `whole`).
+    `standing` speaks for the recovery. `adherence` is by group of kinds (`exercise`,
+    `posture`) and window (`last_7_days`, `last_28_days`, `whole`).
     """
 
     as_of: date
     procedure: str
     days_since_surgery: int | None
     days_since_discharge: int | None
-    status: str
-    reason: str
+    standing: StandingView
     series: tuple[Series, ...]
     adherence: Mapping[str, Mapping[str, Adherence]]
+    weeks_on_target: WeeksOnTarget
+    milestones: tuple[MilestoneView, ...]
 
 
 def progress_of(
     session: Session,
     episode: Episode,
     patient: Patient,
-    catalogue: Catalogue,
+    content: Content,
+    reader: Reader,
     *,
     now: datetime,
-    language: str,
 ) -> Progress:
-    """Return the progress of an episode; two statements, whatever the history's length."""
+    """Return the progress of an episode; two statements, whatever the history's length.
+
+    Only what was reported of this episode counts: nothing crosses a second operation.
+    """
     day = RecoveryDay.of(
         surgery=episode.surgery_date,
         discharge=episode.discharge_date,
@@ -84,37 +110,93 @@ def progress_of(
         zone=zone(patient.time_zone),
     )
     today = local_date(patient.time_zone, now)
+    counting = newest_by_date(_told(session, episode))
+    outcomes = outcomes_of(session, episode)
+    values = _values(content, counting)
+    found = standings(content, episode, values, today=today)
     return Progress(
         as_of=today,
         procedure=episode.procedure,
         days_since_surgery=day.days_since_surgery,
         days_since_discharge=day.days_since_discharge,
-        status=NO_REFERENCE,
-        reason=NO_CORRIDOR,
-        series=_series(session, episode, catalogue, language),
-        adherence=_adherence(session, episode, patient, today),
+        standing=view_overall(content, found, reader),
+        series=_series(
+            content,
+            episode,
+            values,
+            {one.item: view_standing(content, one, reader) for one in found},
+            reader,
+        ),
+        adherence=_adherence(outcomes, pause_of(patient), today),
+        weeks_on_target=_weeks(content, episode, patient, outcomes, today),
+        milestones=_milestones(content, episode, counting, reader, today),
     )
 
 
+def _values(content: Content, counting: Mapping[date, Told]) -> dict[str, dict[date, float]]:
+    """Return the numbers of every item that asks for one, by date; empty ones left out."""
+    numeric = (one.code for one in content.check_ins.items.values() if one.type in _NUMERIC)
+    return {code: values for code in numeric if (values := values_of(code, counting))}
+
+
 def _series(
-    session: Session, episode: Episode, catalogue: Catalogue, language: str
+    content: Content,
+    episode: Episode,
+    values: Mapping[str, Mapping[date, float]],
+    told: Mapping[str, StandingView],
+    reader: Reader,
 ) -> tuple[Series, ...]:
-    counting = newest_by_date(_told(session, episode))
-    found = []
-    for item in catalogue.items.values():
-        values = values_of(item.code, counting) if item.type in ("integer", "decimal") else {}
-        if values:
-            found.append(
-                Series(
-                    item=item.code,
-                    label=in_language(item.label, language),
-                    minimum=item.minimum,
-                    maximum=item.maximum,
-                    baseline=episode.baseline.get(item.code),
-                    points=points(values),
-                )
-            )
-    return tuple(found)
+    items = content.check_ins.items
+    return tuple(
+        Series(
+            item=code,
+            label=in_language(items[code].label, reader.language),
+            minimum=items[code].minimum,
+            maximum=items[code].maximum,
+            baseline=episode.baseline.get(code),
+            points=points(by_date),
+            standing=told.get(code),
+            references=references(content, episode, code, reader),
+        )
+        for code, by_date in values.items()
+    )
+
+
+def _milestones(
+    content: Content,
+    episode: Episode,
+    counting: Mapping[date, Told],
+    reader: Reader,
+    today: date,
+) -> tuple[MilestoneView, ...]:
+    since = episode.surgery_date or episode.discharge_date
+    reports = {day: report for day, report in counting.items() if since <= day <= today}
+    return tuple(
+        MilestoneView(
+            code=one.code,
+            title=in_language(one.title, reader.language),
+            reached_on=one.when.met_on(reports),
+        )
+        for one in content.milestones.for_procedure(episode.procedure)
+    )
+
+
+def _weeks(
+    content: Content,
+    episode: Episode,
+    patient: Patient,
+    outcomes: list[Outcome],
+    today: date,
+) -> WeeksOnTarget:
+    until = min(today, episode.ended_on or today)
+    stops = (hold_of(episode, patient, until=until), pause_of(patient))
+    return weeks_on_target(
+        outcomes,
+        [stop for stop in stops if stop is not None],
+        discharge=episode.discharge_date,
+        until=until,
+        share=content.milestones.week.share,
+    )
 
 
 def _told(session: Session, episode: Episode) -> list[Told]:
@@ -136,10 +218,8 @@ def _told(session: Session, episode: Episode) -> list[Told]:
 
 
 def _adherence(
-    session: Session, episode: Episode, patient: Patient, today: date
+    outcomes: list[Outcome], pause: Pause | None, today: date
 ) -> dict[str, dict[str, Adherence]]:
-    outcomes = outcomes_of(session, episode)
-    pause = pause_of(patient)
     begins: dict[str, date | None] = {
         name: today - timedelta(days=days - 1) for name, days in _WINDOWS.items()
     }
@@ -174,3 +254,14 @@ def pause_of(patient: Patient) -> Pause | None:
         first=date.fromisoformat(chosen["from"]),
         last=date.fromisoformat(chosen["to"]),
     )
+
+
+def hold_of(episode: Episode, patient: Patient, *, until: date) -> Pause | None:
+    """Return the days of the latest hold; one that was not released lasts until `until`."""
+    if episode.held_at is None:
+        return None
+    first = episode.held_from or local_date(patient.time_zone, episode.held_at)
+    released = episode.released_at
+    if episode.state == "on_hold" or released is None or released < episode.held_at:
+        return Pause(first=first, last=until)
+    return Pause(first=first, last=local_date(patient.time_zone, released))

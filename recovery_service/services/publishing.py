@@ -60,10 +60,10 @@ def publish(
     if not items:
         raise NothingToPublish
     live = in_state(session, plan, "live")
-    start = _start(wish.effective_from, patient, first=live is None, now=now)
-    _settle_surgery_date(
-        session, draft, episode, items, template, assumed=wish.surgery_date_assumed
-    )
+    start = start_of(wish.effective_from, patient, first=live is None, now=now)
+    assumed = assumed_surgery(session, draft, episode, items, template, wish)
+    if assumed is not None:
+        episode.surgery_date, episode.surgery_date_assumed = assumed, True
     if live is not None:
         live.state = "superseded"
         session.flush()
@@ -74,12 +74,15 @@ def publish(
     if template is not None:  # first: an item that asks to book one leaves the asking to it
         plan_follow_ups(session, episode, patient, template, now=now)
     if episode.state == "open":
-        publish_schedules(session, episode, patient, items, effective_from=start, now=now)
+        publish_schedules(
+            session, episode, patient, items,
+            effective_from=start, now=now, phases=draft.phases,
+        )  # fmt: skip
     audit.record(session, actor, "plan_published", "plan", plan.id, patient_id=patient.id, now=now)
     return draft
 
 
-def _start(wish: date | None, patient: Patient, *, first: bool, now: datetime) -> date:
+def start_of(wish: date | None, patient: Patient, *, first: bool, now: datetime) -> date:
     """Return the local date from which the revision holds.
 
     A plan that already runs changes today or tomorrow: a schedule is one rule at
@@ -98,25 +101,26 @@ def _start(wish: date | None, patient: Patient, *, first: bool, now: datetime) -
     return start
 
 
-def _settle_surgery_date(
+def assumed_surgery(
     session: Session,
     draft: PlanRevision,
     episode: Episode,
     items: Sequence[PlanItem],
     template: PlanTemplate | None,
-    *,
-    assumed: bool,
-) -> None:
-    """Have a surgery date where the plan counts from it, assumed only when somebody says so."""
+    wish: Publication,
+) -> date | None:
+    """Return the surgery date to assume, None where it is known or nothing counts from it.
+
+    Raises SurgeryDateNeeded where nobody said that it may be assumed.
+    """
     if episode.surgery_date is not None:
-        return
+        return None
     counts = any(item.rule["anchor"] == "surgery" for item in items) or bool(
         plans.restrictions_of(session, draft)
     )
     if not counts:
-        return
+        return None
     stay = template.typical_stay_days if template is not None else None
-    if not assumed or stay is None:
+    if not wish.surgery_date_assumed or stay is None:
         raise SurgeryDateNeeded
-    episode.surgery_date = episode.discharge_date - timedelta(days=stay)
-    episode.surgery_date_assumed = True
+    return episode.discharge_date - timedelta(days=stay)

@@ -5,23 +5,23 @@ rules of `domain.rescheduling` say how each schedule goes on: nothing that was s
 repeats, nothing is swallowed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from recovery_service.domain import rescheduling
 from recovery_service.domain.local_time import local_date
 from recovery_service.domain.recurrence import AnyRule, Occurrence, Place, Rule
-from recovery_service.models import Appointment, Episode, Patient, Schedule, ScheduleRule
+from recovery_service.models import Episode, Patient, Schedule, ScheduleRule
 from recovery_service.services import occurrence_rows
 from recovery_service.services.device_plan import plan_changed
 from recovery_service.services.occurrence_rows import NewRow, Standing
+from recovery_service.services.schedule_rows import locked, rules_of
 from recovery_service.services.unsent import cancel_unsent
 
 # Rows older than this are history: no zone's edit reaches back further than a local day.
@@ -38,7 +38,10 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """What all schedules of an episode share: whose they are, where, and from when."""
+    """What all schedules of an episode share: whose they are, where, and from when.
+
+    `assumed_surgery` is the surgery date that publishing would write down, for who only looks.
+    """
 
     episode: Episode
     patient: Patient
@@ -46,6 +49,7 @@ class Course:
     now: datetime
     from_tomorrow: bool = False
     owes: bool = True
+    assumed_surgery: date | None = None
 
     @property
     def zone(self) -> str:
@@ -54,40 +58,79 @@ class Course:
 
     def anchor(self, rule: Rule) -> date:
         """Return the date from which the rule's days count."""
-        surgery = self.episode.surgery_date
+        surgery = self.episode.surgery_date or self.assumed_surgery
         if rule.anchor == "surgery" and surgery is not None:
             return surgery
         return self.episode.discharge_date
 
 
-def carry_on(session: Session, course: Course, wanted: Sequence[Wanted]) -> None:
-    """Replan every schedule of an episode, and begin and end those that come and go."""
+class Step(NamedTuple):
+    """How one item goes on: its schedule (None: it has none yet), and what edits may not move."""
+
+    item: Wanted
+    schedule: Schedule | None
+    rows: Sequence[Standing]
+    plan: rescheduling.Replanned
+
+
+def carry_on(
+    session: Session,
+    course: Course,
+    wanted: Sequence[Wanted],
+    *,
+    waiting: Collection[UUID] = frozenset(),
+) -> None:
+    """Replan every schedule of an episode, and begin and end those that come and go.
+
+    `waiting` are items that the plan has and that a clinician has not let begin.
+    """
     clinic_id = course.episode.clinic_id
     plan_changed(session, clinic_id, course.patient.id, now=course.now)
     schedules = locked(session, course.episode)
-    rules = _rules(session, schedules.values())
-    rows = _standing(session, course, schedules)
-    unmet = [row for row in rows if row.unmet]
-    occurrence_rows.take_away(session, clinic_id, unmet)
+    rules = rules_of(session, schedules.values())
+    rows = standing(session, course, schedules)
+    occurrence_rows.take_away(session, clinic_id, [row for row in rows if row.unmet])
     intern(session, clinic_id, (each.rule for each in wanted))
 
     written: list[NewRow] = []
-    for item in wanted:
-        schedule = schedules.pop(item.lineage_id, None)
-        mine = [row for row in rows if row.lineage_id == item.lineage_id]
-        old = rules[schedule.rule_hash] if schedule is not None else None
-        plan = _go_on(course, item.rule, schedule, old, mine)
-        if schedule is None:
-            schedule = _begin_row(course, item)
-            session.add(schedule)
-        _apply(course, schedule, item, plan.next)
-        left = {row.occ_key for row in mine if row.unmet and not row.told}
-        written += [NewRow(item.lineage_id, each, left=each.occ_key in left) for each in plan.keep]
-        if plan.missed is not None:
-            written.append(NewRow(item.lineage_id, plan.missed, plan.reason))
-    _retire(session, course, schedules, [row for row in rows if not row.unmet])
+    for step in steps(course, wanted, schedules, rules, rows):
+        written += _take(session, course, step)
+    kept = {each.lineage_id for each in wanted}
+    retired = {key: each for key, each in schedules.items() if key not in kept}
+    _retire(session, course, retired, [row for row in rows if not row.unmet], waiting)
     session.flush()
     occurrence_rows.store(session, clinic_id, written, now=course.now)
+
+
+def steps(
+    course: Course,
+    wanted: Sequence[Wanted],
+    schedules: Mapping[UUID, Schedule],
+    rules: Mapping[str, Rule],
+    rows: Sequence[Standing],
+) -> list[Step]:
+    """Return how each item goes on; writes nothing, so that an edit can be looked at first."""
+    found = []
+    for item in wanted:
+        schedule = schedules.get(item.lineage_id)
+        mine = [row for row in rows if row.lineage_id == item.lineage_id]
+        old = rules[schedule.rule_hash] if schedule is not None else None
+        found.append(Step(item, schedule, mine, _go_on(course, item.rule, schedule, old, mine)))
+    return found
+
+
+def _take(session: Session, course: Course, step: Step) -> list[NewRow]:
+    """Let a schedule go on, and return the rows to write."""
+    item, schedule, mine, plan = step
+    if schedule is None:
+        schedule = _begin_row(course, item)
+        session.add(schedule)
+    _apply(course, schedule, item, plan.next)
+    left = {row.occ_key for row in mine if row.unmet and not row.told}
+    written = [NewRow(item.lineage_id, each, left=each.occ_key in left) for each in plan.keep]
+    if plan.missed is not None:
+        written.append(NewRow(item.lineage_id, plan.missed, plan.reason))
+    return written
 
 
 def _go_on(
@@ -151,42 +194,14 @@ def _owed(
     return sorted(owed.values(), key=lambda each: each.due_at)
 
 
-def locked(session: Session, episode: Episode) -> dict[UUID, Schedule]:
-    """Lock the schedules of the plan: the loop waits, or skips them until we are done.
-
-    Those of appointments do not follow the plan; `appointment_schedules` has them.
-    """
-    rows = session.scalars(
-        select(Schedule)
-        .where(
-            Schedule.clinic_id == episode.clinic_id,
-            Schedule.patient_id == episode.patient_id,
-            Schedule.episode_id == episode.id,
-            Schedule.id.not_in(
-                select(Appointment.id).where(
-                    Appointment.clinic_id == episode.clinic_id,
-                    Appointment.patient_id == episode.patient_id,
-                )
-            ),
-        )
-        .order_by(Schedule.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return {row.id: row for row in rows}
-
-
-def _standing(
-    session: Session, course: Course, schedules: Mapping[UUID, Schedule]
+def standing(
+    session: Session, course: Course, schedules: Mapping[UUID, Schedule], *, lock: bool = True
 ) -> list[Standing]:
+    """Return the rows that an edit must know, locked against a sender unless who only looks."""
     since = local_date(course.zone, course.now) - _REACH
-    return occurrence_rows.standing(session, course.episode.clinic_id, list(schedules), since=since)
-
-
-def _rules(session: Session, schedules: Iterable[Schedule]) -> dict[str, Rule]:
-    hashes = {schedule.rule_hash for schedule in schedules}
-    found = session.scalars(select(ScheduleRule).where(ScheduleRule.hash.in_(hashes)))
-    return {row.hash: Rule.parse(row.rule) for row in found}
+    return occurrence_rows.standing(
+        session, course.episode.clinic_id, list(schedules), since=since, lock=lock
+    )
 
 
 def intern(session: Session, clinic_id: UUID, rules: Iterable[AnyRule]) -> None:
@@ -227,15 +242,22 @@ def _apply(course: Course, schedule: Schedule, item: Wanted, coming: Occurrence 
 
 
 def _retire(
-    session: Session, course: Course, schedules: Mapping[UUID, Schedule], rows: Sequence[Standing]
+    session: Session,
+    course: Course,
+    schedules: Mapping[UUID, Schedule],
+    rows: Sequence[Standing],
+    waiting: Collection[UUID],
 ) -> None:
-    """Silence the schedules whose items the plan no longer has."""
+    """Silence the schedules whose items the plan no longer has, or that may not begin yet."""
     for schedule in schedules.values():
         stop(schedule)
-    gone = [row for row in rows if row.lineage_id in schedules]
-    clinic_id = course.episode.clinic_id
-    closed = occurrence_rows.close(session, clinic_id, gone, reason="item_removed", now=course.now)
-    cancel_unsent(session, clinic_id, closed, reason="item_removed", now=course.now)
+    clinic_id, now = course.episode.clinic_id, course.now
+    gone = [row for row in rows if row.lineage_id in schedules and row.lineage_id not in waiting]
+    closed = occurrence_rows.close(session, clinic_id, gone, reason="item_removed", now=now)
+    cancel_unsent(session, clinic_id, closed, reason="item_removed", now=now)
+    held = [row for row in rows if row.lineage_id in schedules and row.lineage_id in waiting]
+    closed = occurrence_rows.close(session, clinic_id, held, reason="phase_waits", now=now)
+    cancel_unsent(session, clinic_id, closed, reason="phase_waits", now=now)
 
 
 def stop(schedule: Schedule) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.local_time import local_date, start_of_day
+from recovery_service.domain.progression import Progression
 from recovery_service.domain.recurrence import Rule
 from recovery_service.domain.reminder_times import with_own_times
 from recovery_service.domain.sitting_breaks import if_wanted
@@ -21,7 +22,9 @@ from recovery_service.services import occurrence_rows
 from recovery_service.services.appointment_schedules import follow_episode, follow_patient
 from recovery_service.services.booking_items import asks_for
 from recovery_service.services.device_plan import plan_changed
-from recovery_service.services.replanning import Course, Wanted, carry_on, locked, stop
+from recovery_service.services.phase_decisions import progression_of
+from recovery_service.services.replanning import Course, Wanted, carry_on, stop
+from recovery_service.services.schedule_rows import locked
 from recovery_service.services.unsent import cancel_unsent
 
 
@@ -33,6 +36,7 @@ def publish_schedules(
     *,
     effective_from: date,
     now: datetime,
+    phases: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Let the schedules follow a revision that goes live on a local date.
 
@@ -40,28 +44,33 @@ def publish_schedules(
     holds stays when the change is for tomorrow. Items that the revision no
     longer has fall silent.
     """
-    today = local_date(patient.time_zone, now)
-    course = Course(
+    _lock(session, patient)
+    course = course_of(episode, patient, effective_from, now=now)
+    _follow(session, course, items, progression_of(session, episode, phases))
+    follow_episode(session, episode, now=now)
+
+
+def course_of(episode: Episode, patient: Patient, effective_from: date, *, now: datetime) -> Course:
+    """Return the course of a revision that goes live on a local date."""
+    return Course(
         episode=episode,
         patient=patient,
         gate=_gate(episode, patient, effective_from),
         now=now,
-        from_tomorrow=effective_from > today,
+        from_tomorrow=effective_from > local_date(patient.time_zone, now),
     )
-    carry_on(session, course, _wanted(session, episode, items, patient))
-    follow_episode(session, episode, now=now)
 
 
 def replan_episode(session: Session, episode: Episode, patient: Patient, *, now: datetime) -> None:
-    """Let the schedules follow a date, a zone or own times that changed."""
+    """Let the schedules follow a date, a zone, own times or a phase that changed."""
     if episode.state != "open":
         return
+    _lock(session, patient)
     live = live_revision(session, episode)
     if live is None or live.effective_from is None:
         return
     gate = _gate(episode, patient, live.effective_from)
-    course = Course(episode=episode, patient=patient, gate=gate, now=now)
-    carry_on(session, course, _wanted(session, episode, items_of(session, live), patient))
+    _follow_live(session, Course(episode=episode, patient=patient, gate=gate, now=now), live)
 
 
 def replan_patient(session: Session, patient: Patient, *, now: datetime) -> None:
@@ -87,11 +96,12 @@ def release_schedules(
     session: Session, episode: Episode, patient: Patient, *, now: datetime
 ) -> None:
     """Go on from this moment: a release owes nothing of the time of the hold."""
+    _lock(session, patient)
     live = live_revision(session, episode)
     if live is not None and live.effective_from is not None:
         gate = max(now, _gate(episode, patient, live.effective_from))
         course = Course(episode=episode, patient=patient, gate=gate, now=now, owes=False)
-        carry_on(session, course, _wanted(session, episode, items_of(session, live), patient))
+        _follow_live(session, course, live)
     follow_episode(session, episode, now=now)
 
 
@@ -135,12 +145,47 @@ def _gate(episode: Episode, patient: Patient, effective_from: date) -> datetime:
     return start_of_day(patient.time_zone, first_day)
 
 
-def _wanted(
-    session: Session, episode: Episode, items: Iterable[PlanItem], patient: Patient
+def _lock(session: Session, patient: Patient) -> None:
+    """Wait for who is changing the patient, and plan by what has become of it.
+
+    Own times, a zone and the plan are edited by different people at once: whoever comes
+    second must not plan by what it had read before the first was done.
+    """
+    session.refresh(patient, with_for_update={"key_share": True})
+
+
+def _follow_live(session: Session, course: Course, live: PlanRevision) -> None:
+    progression = progression_of(session, course.episode, live.phases)
+    _follow(session, course, items_of(session, live), progression)
+
+
+def _follow(
+    session: Session, course: Course, items: Sequence[PlanItem], progression: Progression
+) -> None:
+    wanted = wanted_of(session, course.episode, items, course.patient, progression)
+    waiting = {item.lineage_id for item in items if progression.is_behind(item.phase)}
+    carry_on(session, course, wanted, waiting=waiting)
+
+
+def wanted_of(
+    session: Session,
+    episode: Episode,
+    items: Iterable[PlanItem],
+    patient: Patient,
+    progression: Progression,
 ) -> list[Wanted]:
+    """Return how the items are to be scheduled; those of a phase that waits are not."""
     owned = asks_for(session, episode.clinic_id, episode.id)
     own = patient.preferences
-    return [Wanted(item.lineage_id, item.kind, _rule(item, own, owned)) for item in items]
+    return [
+        Wanted(
+            item.lineage_id,
+            item.kind,
+            progression.followed(_rule(item, own, owned), item.phase),
+        )
+        for item in items
+        if not progression.is_behind(item.phase)
+    ]
 
 
 def _rule(item: PlanItem, own: Mapping[str, Any], owned: Collection[str]) -> Rule:

@@ -2,31 +2,44 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from recovery_service.domain.access import Actor
 from recovery_service.domain.content import Content
 from recovery_service.domain.content_fields import ContentError
-from recovery_service.domain.identifiers import new_id
+from recovery_service.domain.plan_template_phases import refuse_what_no_form_asks
 from recovery_service.domain.plan_templates import PlanTemplate, parse_template
 from recovery_service.errors import InvalidField
-from recovery_service.models import Episode, PlanTemplateVersion
+from recovery_service.models import Episode, PlanTemplateBase, PlanTemplateVersion
 from recovery_service.models import PlanTemplate as OwnTemplate
-from recovery_service.services import audit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateSummary:
-    """A template as a list shows it; ``origin`` is ``shipped`` or ``clinic``."""
+    """A template as a list shows it; ``origin`` is ``shipped`` or ``clinic``.
+
+    ``based_on_version`` and ``based_on_hash`` say which content of ``based_on`` it was made
+    of; None where nobody recorded it. ``upstream_changed`` says whether that has moved on.
+    """
 
     template: PlanTemplate
     origin: str
     based_on: str | None = None
+    based_on_version: int | None = None
+    based_on_hash: str | None = None
+    upstream_changed: bool | None = None
+
+
+class Own(NamedTuple):
+    """A version of a clinic's own template, and what is recorded of its base."""
+
+    template: OwnTemplate
+    version: PlanTemplateVersion
+    base_number: int | None
+    base_hash: str | None
 
 
 def all_templates(session: Session, content: Content) -> list[TemplateSummary]:
@@ -34,22 +47,20 @@ def all_templates(session: Session, content: Content) -> list[TemplateSummary]:
     shipped = [
         TemplateSummary(template=each, origin="shipped") for each in content.templates.values()
     ]
-    own = [
-        TemplateSummary(
-            template=_read(content, row, version), origin="clinic", based_on=row.based_on
-        )
-        for row, version in _newest(session)
+    found = newest(session)
+    parsed = [_read(content, each) for each in found]
+    now = {each.code: each.content_hash for each in (*content.templates.values(), *parsed)}
+    return [
+        *shipped,
+        *(_summary(each, template, now) for each, template in zip(found, parsed, strict=True)),
     ]
-    return [*shipped, *own]
 
 
 def find(session: Session, content: Content, code: str) -> PlanTemplate | None:
     """Return the newest version of a template, a clinic's own included."""
     if code in content.templates:
         return content.templates[code]
-    for row, version in _newest(session, code):
-        return _read(content, row, version)
-    return None
+    return next((_read(content, each) for each in newest(session, code)), None)
 
 
 def find_version(
@@ -65,10 +76,10 @@ def find_version(
     ).one_or_none()
     if row is None:
         return None
-    own, version = row
-    return TemplateSummary(
-        template=_read(content, own, version), origin="clinic", based_on=own.based_on
-    )
+    own = Own._make(row)
+    base = find(session, content, own.template.based_on) if own.template.based_on else None
+    now = {base.code: base.content_hash} if base else {}
+    return _summary(own, _read(content, own), now)
 
 
 def default_for(session: Session, content: Content, episode: Episode) -> PlanTemplate:
@@ -77,83 +88,55 @@ def default_for(session: Session, content: Content, episode: Episode) -> PlanTem
     return chosen or content.templates_for(episode.procedure)[0]
 
 
-def save_version(
-    session: Session,
-    actor: Actor,
-    content: Content,
-    raw: Mapping[str, Any],
-    *,
-    based_on: str | None,
-    now: datetime,
-) -> TemplateSummary:
-    """Store the next version of a clinic's own template; raises InvalidField.
-
-    The number is counted here, so whatever the content says of its version is replaced.
-    """
-    code = raw.get("code")
-    if code in content.templates:
-        raise InvalidField("/content/code", "This code belongs to a shipped template.")
-    if based_on is not None and find(session, content, based_on) is None:
-        raise InvalidField("/based_on", "There is no such template.")
-    known = next(iter(_newest(session, str(code), lock=True)), None)
-    number = known[1].number + 1 if known else 1
-    numbered = {**raw, "version": number}
-    template = _parsed(content, numbered)
-    row = known[0] if known else _new_template(session, actor, template, based_on, now=now)
-    session.add(
-        PlanTemplateVersion(
-            clinic_id=actor.clinic_id,
-            id=new_id(now=now),
-            template_id=row.id,
-            number=number,
-            content=numbered,
-            content_hash=template.content_hash,
-            created_by=actor.id,
-            created_at=now,
-        )
-    )
-    session.flush()
-    audit.record(session, actor, "plan_template_saved", "plan_template", row.id, now=now)
-    return TemplateSummary(template=template, origin="clinic", based_on=row.based_on)
-
-
-def _new_template(
-    session: Session, actor: Actor, template: PlanTemplate, based_on: str | None, *, now: datetime
-) -> OwnTemplate:
-    row = OwnTemplate(
-        clinic_id=actor.clinic_id,
-        id=new_id(now=now),
-        code=template.code,
-        based_on=based_on,
-        created_at=now,
-    )
-    session.add(row)
-    session.flush()
-    return row
-
-
-def _parsed(content: Content, raw: Mapping[str, Any]) -> PlanTemplate:
+def parsed(content: Content, raw: Mapping[str, Any]) -> PlanTemplate:
+    """Read a clinic's content as strictly as a shipped one; raises InvalidField."""
     try:
-        return parse_template(raw, file="content", sources=content.sources)
+        template = parse_template(raw, file="content", sources=content.sources)
+        refuse_what_no_form_asks(template, content.check_ins, file="content")
     except ContentError as refusal:
         raise InvalidField("/content", f"{refusal.item}: {refusal.message}") from None
+    return template
 
 
-def _read(content: Content, row: OwnTemplate, version: PlanTemplateVersion) -> PlanTemplate:
-    return parse_template(version.content, file=row.code, sources=content.sources)
+def _read(content: Content, own: Own) -> PlanTemplate:
+    return parse_template(own.version.content, file=own.template.code, sources=content.sources)
+
+
+def _summary(own: Own, template: PlanTemplate, now: Mapping[str, str]) -> TemplateSummary:
+    """Return an own template as it is shown; `now` has the hashes of what it may be based on."""
+    based_on = own.template.based_on
+    upstream = now.get(based_on) if based_on else None
+    known = own.base_hash is not None and upstream is not None
+    return TemplateSummary(
+        template=template,
+        origin="clinic",
+        based_on=based_on,
+        based_on_version=own.base_number,
+        based_on_hash=own.base_hash,
+        upstream_changed=own.base_hash != upstream if known else None,
+    )
 
 
 def _versions() -> Any:
-    return select(OwnTemplate, PlanTemplateVersion).join(
-        PlanTemplateVersion,
-        (PlanTemplateVersion.clinic_id == OwnTemplate.clinic_id)
-        & (PlanTemplateVersion.template_id == OwnTemplate.id),
+    return (
+        select(
+            OwnTemplate, PlanTemplateVersion, PlanTemplateBase.number, PlanTemplateBase.content_hash
+        )
+        .join(
+            PlanTemplateVersion,
+            (PlanTemplateVersion.clinic_id == OwnTemplate.clinic_id)
+            & (PlanTemplateVersion.template_id == OwnTemplate.id),
+        )
+        .outerjoin(
+            PlanTemplateBase,
+            (PlanTemplateBase.clinic_id == PlanTemplateVersion.clinic_id)
+            & (PlanTemplateBase.version_id == PlanTemplateVersion.id),
+        )
     )
 
 
-def _newest(
-    session: Session, code: str | None = None, *, lock: bool = False
-) -> list[tuple[OwnTemplate, PlanTemplateVersion]]:
+def newest(session: Session, code: str | None = None, *, lock: bool = False) -> list[Own]:
+    """Return the newest version of each own template, or of one; locked for who adds to it."""
     wanted = (
         _versions()
         .ext(distinct_on(OwnTemplate.code))
@@ -165,4 +148,4 @@ def _newest(
     if lock:
         # Versions are written once and may not be locked; the template stands for them.
         wanted = wanted.with_for_update(of=OwnTemplate)
-    return [(row[0], row[1]) for row in session.execute(wanted)]
+    return [Own._make(row) for row in session.execute(wanted)]

@@ -237,3 +237,19 @@ def test_absences_are_noted_by_an_admin_and_name_another_colleague(
         assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, pointer)
     assert call("DELETE", f"{path}/{made.json['id']}", role="admin").status_code == 204
     assert call("GET", path).json["items"] == []
+
+
+def test_monitoring_ends_visibly_on_the_date_that_staff_choose(
+    call: Any, client: FlaskClient, patient: PatientAtHome, clock: ManualClock
+) -> None:
+    phone = Caller(client, patient.bearer)
+    path = f"/episodes/{patient.episode_id}"
+    assert phone("GET", "/me").json["monitoring"]["monitored_until"] == "2026-05-28"  # day 90
+    changed = call("PATCH", path, json={"monitored_until": "2026-03-02"})
+    assert changed.json["monitored_until"] == "2026-03-02"
+    assert phone("GET", "/me").json["monitoring"]["state"] == "watched"
+    clock.advance(DAY)
+    monitoring = phone("GET", "/me").json["monitoring"]
+    assert (monitoring["state"], monitoring["monitored_until"]) == ("not_monitored", "2026-03-02")
+    advised = report(patient, now=clock(), saddle_numb=True).verdict.advised
+    assert [each.rule_id for each in advised] == ["CES1"]  # advice goes on

@@ -92,7 +92,7 @@ def test_one_request_opens_the_app(phone: Phone, patient: PatientAtHome, item: I
         "discharge_date": "2026-03-01",
         "days_since_surgery": 3,
         "days_since_discharge": 1,
-        "phase": {"code": "protect", "title": "Protect"},
+        "phase": {"code": "protect", "title": "Protect", "next_waits": False},
         "state": "open",
     }
     assert me["plan_state"] == "active"

@@ -159,11 +159,18 @@ def test_what_changed_names_what_is_new_gone_and_different(
     changed = phone("GET", "/me/plan").json["what_changed"]
     assert changed == {
         "since": 1,
-        "added": [{"id": added.json["id"], "title": "To the park"}],
-        "removed": [{"id": gone["id"], "title": gone["title"]["en"]}],
+        "added": [{"id": added.json["id"], "title": "To the park", "fields": []}],
+        "removed": [{"id": gone["id"], "title": gone["title"]["en"], "fields": []}],
         # Written in one language only: better than nothing in another.
-        "changed": [{"id": other["id"], "title": "Yeni"}],
+        "changed": [{"id": other["id"], "title": "Yeni", "fields": ["title"]}],
         "restrictions": False,
+        "limits": [],
+        "restored_from": None,
+        "summary": [
+            "New: To the park",
+            "Changed: Yeni (name)",
+            f"No longer part of your plan: {gone['title']['en']}",
+        ],
     }
     staff("PATCH", path, json={"restrictions": []})
     staff("POST", f"{path}/publish", json={})

@@ -1,6 +1,7 @@
 """One object of every kind that an address can name, for the tests that walk all routes."""
 
 from datetime import date, datetime, timedelta
+from secrets import token_hex
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,8 +12,16 @@ from recovery_service.domain import notification_ids
 from recovery_service.domain.content_pieces import shared_pieces
 from recovery_service.domain.occurrence_ids import encode
 from recovery_service.extensions import parts
-from recovery_service.models import Appointment, ContentApproval, SiteHoliday, StaffAbsence
-from recovery_service.services import templates
+from recovery_service.models import (
+    Appointment,
+    ContentApproval,
+    Questionnaire,
+    QuestionnaireResponse,
+    SiteHoliday,
+    StaffAbsence,
+)
+from recovery_service.services.template_versions import NewVersion, save_version
+from tests.domain.made_up_questionnaires import like_the_rmdq
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
 from tests.plan_rows import materialise, plan_item
 from tests.reports import report_something
@@ -27,7 +36,7 @@ def furnish(clinic: ClinicWithStaff, *, now: datetime) -> None:
         session.add(SiteHoliday(clinic_id=clinic.id, site_id=clinic.site_id, day=HOLIDAY))
         actor = clinic.actor("surgeon")
         own = template(f"{TEMPLATE}_{clinic.id.hex[:8]}")
-        templates.save_version(session, actor, parts().content, own, based_on=None, now=now)
+        save_version(session, actor, parts().content, NewVersion(content=own), now=now)
 
 
 def template(code: str) -> dict[str, Any]:
@@ -57,8 +66,14 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
     with transaction(clinic.id) as session:
         session.add(_appointment(clinic, patient, appointment, now=now))
         session.add(_absence(clinic, absence, now=now))
+        questionnaire = Questionnaire(**_questionnaire(clinic, now=now))
+        session.add(questionnaire)
+        response = QuestionnaireResponse(**_response(patient, now=now))
+        session.add(response)
     advised = report_something(clinic, patient, now=now)
     return {
+        "questionnaire_id": str(questionnaire.id),
+        "response_id": str(response.id),
         "patient_id": str(patient.id),
         "episode_id": str(patient.episode_id),
         "item_id": str(item.lineage),
@@ -102,6 +117,8 @@ def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
             "absence_id",
             "site_id",
             "staff_id",
+            "questionnaire_id",
+            "response_id",
         )
     }
 
@@ -110,6 +127,36 @@ def somebody(clinic: ClinicWithStaff, *, now: datetime) -> tuple[PatientAtHome, 
     """Return a new patient with one of everything."""
     patient = make_patient(clinic, now=now)
     return patient, objects_of(clinic, patient, now=now)
+
+
+def _questionnaire(clinic: ClinicWithStaff, *, now: datetime) -> dict[str, Any]:
+    return {
+        "clinic_id": clinic.id,
+        "id": uuid4(),
+        "instrument": "rmdq",
+        "language": "en",
+        "title": {"en": "A made-up form"},
+        "content": like_the_rmdq(),
+        "content_hash": token_hex(32),
+        "active": False,
+        "created_by": clinic.staff["admin"],
+        "created_at": now,
+    }
+
+
+def _response(patient: PatientAtHome, *, now: datetime) -> dict[str, Any]:
+    return {
+        "clinic_id": patient.clinic_id,
+        "id": uuid4(),
+        "episode_id": patient.episode_id,
+        "instrument": "psfs",
+        "local_date": now.date(),
+        "authored_at": now,
+        "received_at": now,
+        "answers": {},
+        "complete": False,
+        "source": "app",
+    }
 
 
 def _appointment(

@@ -28,6 +28,7 @@ from tests.conventions.objects import (
     somebody,
     template,
 )
+from tests.domain.made_up_questionnaires import like_the_rmdq
 from tests.factories import ClinicWithStaff, PatientAtHome, make_clinic
 
 PREFIX = "/api/v1"
@@ -42,17 +43,19 @@ OPEN = {
     "POST /staff/tokens",
     "POST /tokens/refresh",
     "GET /openapi.json",
+    "GET /safety-rules/keys",
 }
 #: Who may, by the first pattern that fits the method and the address.
 EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"\w+ /me(/|$)", {"patient"}),
     (r"DELETE /tokens/current", STAFF | {"patient"}),
-    (r"POST /episodes/<>/(hold|release|end|plan/publish)", CLINICIANS),
+    (r"POST /episodes/<>/(hold|release|end|phase|plan/publish)", CLINICIANS),
     (r"\w+ /(patients|episodes|appointments|call-tasks|alerts)(/|$)", CARE),
-    (r"GET /(clinic|sites|staff|plan-templates)(/|$)", STAFF),
+    (r"GET /(clinic|sites|staff|plan-templates|questionnaires|instruments)(/|$)", STAFF),
     (r"POST /plan-templates", CLINICIANS),
     (r"GET /content-approvals(/|$)", STAFF),
     (r"POST /content-approvals(/|$)", CLINICIANS),
+    (r"POST /questionnaires", CLINICIANS | {"admin"}),
     (r"\w+ /(clinic|sites|staff|audit-events)(/|$)", {"admin"}),
 )
 REPORT = {
@@ -62,6 +65,7 @@ REPORT = {
     "form_version": "1",
     "answers": {},
 }
+ANSWERED = {"instrument": "psfs", "authored_at": "2026-03-02T09:00:00Z", "answers": {}}
 RULE = {
     "anchor": "discharge",
     "from_day": 0,
@@ -97,10 +101,14 @@ BODIES: dict[str, Any] = {
     "PATCH /appointments/<>": {"location": "B"},
     "POST /episodes/<>/plan/items": {"kind": "walking", "title": {"en": "B"}, "rule": RULE},
     "PATCH /episodes/<>/plan/items/<>": {"title": {"en": "B"}},
+    "POST /episodes/<>/phase": {"phase": "stabilise", "decision": "accept"},
     "POST /me/occurrences/<>/actions": {"action": "complete", "at": "2026-03-02T09:00:00Z"},
     "POST /me/appointments/<>/response": {"response": "confirm"},
     "POST /me/check-ins": REPORT,
     "POST /episodes/<>/check-ins": REPORT,
+    "POST /me/questionnaire-responses": ANSWERED,
+    "POST /episodes/<>/questionnaire-responses": ANSWERED,
+    "POST /questionnaires": {"instrument": "rmdq", "content": like_the_rmdq()},
     "PUT /me/devices/<>": {
         "platform": "webpush",
         "permission": "unknown",
@@ -111,7 +119,7 @@ BODIES: dict[str, Any] = {
     "POST /me/notifications/<>/receipt": {"event": "opened", "at": "2026-03-02T09:00:00Z"},
     "PATCH /me": {"locale": "en"},
 }
-CREATES = ("/actions", "/check-ins", "/response")
+CREATES = ("/actions", "/check-ins", "/response", "/questionnaire-responses")
 #: The client chooses this id; one that another clinic knows is a new one here.
 CLIENT_CHOOSES = "PUT /me/devices/<>"
 

@@ -1,7 +1,7 @@
 """One patient's page, its buttons, and the sheet that goes home."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -335,3 +335,68 @@ def test_a_reminder_that_did_not_come_says_why(
     for words in shown:
         assert words in section
     assert "Reached the device" not in section
+
+
+def _told_each_day(
+    app: Flask, clinic: ClinicWithStaff, patient_id: UUID, days: range, **answers: int
+) -> None:
+    with app.app_context(), transaction(clinic.id) as session:
+        episode = session.scalars(select(Episode).where(Episode.patient_id == patient_id)).one()
+        assert episode.surgery_date is not None
+        for day in days:
+            on = episode.surgery_date + timedelta(days=day)
+            at = datetime(on.year, on.month, on.day, 8, tzinfo=UTC)
+            session.add(
+                CheckIn(
+                    clinic_id=clinic.id, id=uuid4(), episode_id=episode.id, local_date=on,
+                    recorded_at=at, received_at=at, time_zone="Europe/London", form_version="1",
+                    answers=answers,
+                )
+            )  # fmt: skip
+
+
+def test_the_expected_course_stands_behind_the_pain(
+    app: Flask, clinic: ClinicWithStaff, browser: Browser, clock: ManualClock
+) -> None:
+    """Planted: a chart without bands; the band of the whole course beside a few days of it."""
+    patient_id = _registered(browser)
+    _told_each_day(app, clinic, patient_id, range(36, 50), nrs_leg=6)
+    clock.advance(timedelta(days=46))
+    browser = signed_in(app, clinic)
+    page = browser.get(f"/patients/{patient_id}").text
+    assert '<span class="tag medium">Behind the expected course</span>' in page
+    assert "Above the expected 0.3 to 4.9 for 2 weeks in a row" in page
+    areas = re.findall(r'aria-label="([^"]*)"[^>]*aria-roledescription="area mark"', page)
+    assert len(areas) == 1
+    assert "Days after surgery: 42;" in areas[0]
+    assert "name: Leg pain" in areas[0]
+    assert ">49</text>" in page or ">48</text>" in page
+    assert ">700</text>" not in page
+    assert "A Korean cohort after disc surgery" in page
+    assert "does not name the disease" in page
+    assert "style=" not in page
+
+
+def test_a_course_without_band_is_a_dashed_line(
+    app: Flask, clinic: ClinicWithStaff, browser: Browser, clock: ManualClock
+) -> None:
+    patient_id = _registered(browser, procedure="lumbar_fusion_mis")
+    _told_each_day(app, clinic, patient_id, range(36, 50), nrs_back=6)
+    clock.advance(timedelta(days=46))
+    page = signed_in(app, clinic).get(f"/patients/{patient_id}").text
+    assert "Nothing to compare with" in page
+    assert "area mark" not in page
+    assert page.count('stroke-dasharray="4,4"') == 1
+    assert "A dashed line without a band: nobody is judged by it" in page
+
+
+def test_the_way_shows_weeks_and_milestones(
+    app: Flask, clinic: ClinicWithStaff, browser: Browser
+) -> None:
+    patient_id = _registered(browser, plan="publish")
+    page = browser.get(f"/patients/{patient_id}").text
+    assert "No week at home is over yet." in page
+    assert page.count("Not yet") == 3
+    _told_each_day(app, clinic, patient_id, range(2), walk_min=30)
+    page = browser.get(f"/patients/{patient_id}").text
+    assert page.count("Not yet") == 2

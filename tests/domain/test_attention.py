@@ -9,17 +9,15 @@ import pytest
 
 from recovery_service.domain.attention import (
     FollowUp,
-    PainTrend,
     Reason,
     Situation,
     Visit,
     need,
     needs_a_look,
-    pain_items,
-    pain_trend,
     ranking_key,
     reasons_for_attention,
 )
+from recovery_service.domain.pain_trends import PainTrend, pain_items, pain_trend
 from recovery_service.domain.procedures import PROCEDURES
 
 TODAY = date(2026, 3, 2)
@@ -70,6 +68,8 @@ def _window(first: int, last: int) -> FollowUp:
         (_leg(9, 4), ["pain_rising"]),
         (_leg(8, None), ["pain_high"]),
         (_leg(None, 3), []),
+        ({"behind": ["nrs_leg"]}, ["behind_expected"]),
+        ({"behind": ["nrs_leg"], "episode_state": "ended"}, []),
         ({"warnings": [("saddle_numb", True)]}, ["warning_answer"]),
         ({"published": False}, ["awaiting_clinician"]),
         ({"draft": True}, ["draft_pending"]),

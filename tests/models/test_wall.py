@@ -31,7 +31,10 @@ APPEND_ONLY = {
     "consent",
     "content_approval",
     "occurrence_action",
+    "phase_decision",
+    "plan_template_base",
     "plan_template_version",
+    "questionnaire_response",
 }
 
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("app_context")
 def _caseload(clinic: ClinicWithStaff, clock: ManualClock, **wish: Any) -> list[CaseloadEntry]:
     with transaction(clinic.id) as session:
         asked = Wish(**{"as_of": clock(), **wish})
-        return caseload(session, clinic.id, parts().content.check_ins, asked)
+        return caseload(session, clinic.id, parts().content, asked)
 
 
 def _only(clinic: ClinicWithStaff, clock: ManualClock) -> CaseloadEntry:
@@ -64,6 +64,33 @@ def test_the_newest_report_of_a_day_counts_and_gaps_are_no_zeros(
     tell(patient, 1, nrs_leg=None)
     tell(patient, 2, nrs_back=4)
     assert _only(clinic, clock).pain.now == 2
+
+
+def test_two_weeks_above_the_expected_course_are_a_reason(
+    clinic: ClinicWithStaff, clock: ManualClock
+) -> None:
+    """Planted: nobody behind."""
+    patient = settled(clinic, clock)
+    surgery = {"surgery_date": TODAY - timedelta(days=49)}
+    with transaction(clinic.id) as session:
+        session.execute(update(Episode).values(**surgery))
+    for back in range(14):
+        tell(patient, back, nrs_leg=5 + (back >= 7))
+    entry = _only(clinic, clock)
+    assert _codes(entry) == ["behind_expected"]
+    assert reason_in_words(parts().content, entry.reasons[0], "en") == (
+        "Leg pain above the expected course"
+    )
+
+
+def test_one_week_above_it_is_none(clinic: ClinicWithStaff, clock: ManualClock) -> None:
+    patient = settled(clinic, clock)
+    with transaction(clinic.id) as session:
+        surgery = {"surgery_date": TODAY - timedelta(days=49)}
+        session.execute(update(Episode).values(**surgery))
+    for back in range(14):
+        tell(patient, back, nrs_leg=5)
+    assert _codes(_only(clinic, clock)) == []
 
 
 def test_warning_signs_of_the_latest_check_in_come_first(

@@ -13,7 +13,7 @@ STATES = ["approved", "unapproved", "changed_since", "withdrawn"]
 _HASH = validate.Regexp(r"^[0-9a-f]{64}\Z", error="Not a SHA-256 in hex.")
 
 
-class DecisionSchema(ResponseSchema):
+class ContentDecisionSchema(ResponseSchema):
     """What a clinician decided about one version of a piece."""
 
     id = fields.UUID(required=True)
@@ -52,20 +52,20 @@ class PieceSchema(ResponseSchema):
     )
     state = fields.String(required=True, metadata={"enum": STATES})
     decision = fields.Nested(
-        DecisionSchema,
+        ContentDecisionSchema,
         required=True,
         allow_none=True,
         metadata={"description": "The newest decision on exactly this version"},
     )
     before = fields.Nested(
-        DecisionSchema,
+        ContentDecisionSchema,
         required=True,
         allow_none=True,
         metadata={"description": "The newest approval of another version that still stands"},
     )
 
 
-class RegisterSchema(ResponseSchema):
+class ContentRegisterSchema(ResponseSchema):
     """Every piece of content, and whether the clinic needs approvals at all."""
 
     required = fields.Boolean(
@@ -76,7 +76,7 @@ class RegisterSchema(ResponseSchema):
     next_cursor = fields.String(allow_none=True, required=True)
 
 
-class ChangeSchema(ResponseSchema):
+class ContentChangeSchema(ResponseSchema):
     """One place that differs from what was approved before; null is what is not there."""
 
     place = fields.String(required=True, metadata={"example": "items/walk_protect/dose/minutes"})
@@ -88,7 +88,7 @@ class PieceReadingSchema(PieceSchema):
     """A piece with its whole content, to be read before it is approved."""
 
     content = fields.Dict(attribute="piece.content", required=True)
-    changes = fields.List(fields.Nested(ChangeSchema), required=True)
+    changes = fields.List(fields.Nested(ContentChangeSchema), required=True)
 
 
 class PieceReference(RequestSchema):

@@ -50,6 +50,17 @@ class EpisodeChanges(RequestSchema):
     plan_template = Text(64, allow_none=True)
 
 
+class EpisodePatch(EpisodeChanges):
+    """What can be changed of an episode that runs."""
+
+    monitored_until = LocalDate(
+        allow_none=True,
+        metadata={
+            "description": "The last date on which check-ins are looked at; null: the policy's own"
+        },
+    )
+
+
 class NewEpisodeRequest(EpisodeChanges):
     """An operation and its recovery.
 
@@ -109,6 +120,11 @@ class EpisodeSchema(ResponseSchema):
     )
     hold_reason = fields.String(attribute="episode.hold_reason", allow_none=True)
     held_from = fields.Date(attribute="episode.held_from", allow_none=True)
+    monitored_until = fields.Date(
+        attribute="episode.monitored_until",
+        allow_none=True,
+        metadata={"description": "Null: day 90, unless the policy says another"},
+    )
     ended_on = fields.Date(attribute="episode.ended_on", allow_none=True)
     end_reason = fields.String(attribute="episode.end_reason", allow_none=True)
     superseded_by = fields.UUID(attribute="episode.superseded_by", allow_none=True)

@@ -185,6 +185,13 @@ class PhaseSchema(ResponseSchema):
 
     code = fields.String(required=True)
     title = fields.String(required=True)
+    next_waits = fields.Boolean(
+        required=True,
+        metadata={
+            "description": "Whether the day of the next phase has come, and a clinician has not "
+            "let it begin: this one goes on"
+        },
+    )
 
 
 class MyEpisodeSchema(ResponseSchema):

@@ -12,6 +12,10 @@ class DatedSchema(ResponseSchema):
     from_date = fields.Date(required=True)
     to_date = fields.Date(required=True, allow_none=True)
     current = fields.Boolean(required=True)
+    waits = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether it does not begin before a clinician says so"},
+    )
 
 
 class MyPhaseSchema(DatedSchema):
@@ -83,11 +87,37 @@ class MyRestrictionSchema(DatedSchema):
     grade = fields.String(required=True, metadata={"enum": ["A", "B", "C", "D"]})
 
 
+CHANGED_FIELDS = (
+    "title", "instructions", "dose", "media", "days", "times", "reminder", "phase",
+)  # fmt: skip
+
+
 class ChangedItemSchema(ResponseSchema):
     """An item that is new, gone or different."""
 
     id = fields.UUID(required=True)
     title = fields.String(required=True)
+    fields_ = fields.List(
+        fields.String(metadata={"enum": list(CHANGED_FIELDS)}),
+        attribute="fields",
+        data_key="fields",
+        required=True,
+        metadata={"description": "What of it is different", "example": ["times"]},
+    )
+
+
+class ChangedLimitSchema(ResponseSchema):
+    """A restriction that is new, gone or different."""
+
+    code = fields.String(required=True)
+    change = fields.String(required=True, metadata={"enum": ["added", "removed", "changed"]})
+    text = fields.String(required=True)
+    fields_ = fields.List(
+        fields.String(metadata={"enum": ["limit_value", "unit", "to_day", "text"]}),
+        attribute="fields",
+        data_key="fields",
+        required=True,
+    )
 
 
 class WhatChangedSchema(ResponseSchema):
@@ -99,6 +129,24 @@ class WhatChangedSchema(ResponseSchema):
     changed = fields.List(fields.Nested(ChangedItemSchema), required=True)
     restrictions = fields.Boolean(
         required=True, metadata={"description": "Whether the restrictions differ"}
+    )
+    limits = fields.List(
+        fields.Nested(ChangedLimitSchema),
+        required=True,
+        metadata={"description": "The restrictions that differ"},
+    )
+    restored_from = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Number of the earlier revision that was brought back"},
+    )
+    summary = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "description": "The same in sentences, in the reader's language",
+            "example": ["Changed: Short walks (times)"],
+        },
     )
 
 

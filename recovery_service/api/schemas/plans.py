@@ -197,6 +197,9 @@ class RevisionSchema(ResponseSchema):
     effective_from = fields.Date(allow_none=True)
     published_at = fields.AwareDateTime(allow_none=True)
     published_by = fields.UUID(allow_none=True)
+    restored_from = fields.Integer(
+        allow_none=True, metadata={"description": "Number of the revision that it brings back"}
+    )
     created_at = fields.AwareDateTime(required=True)
     updated_at = fields.AwareDateTime(required=True)
     version = fields.Integer(required=True)
@@ -211,6 +214,11 @@ class RevisionViewSchema(ResponseSchema):
     effective_from = fields.Date(attribute="revision.effective_from", allow_none=True)
     published_at = fields.AwareDateTime(attribute="revision.published_at", allow_none=True)
     published_by = fields.UUID(attribute="revision.published_by", allow_none=True)
+    restored_from = fields.Integer(
+        attribute="revision.restored_from",
+        allow_none=True,
+        metadata={"description": "Number of the revision that it brings back"},
+    )
     version = fields.Integer(attribute="revision.version", required=True)
     phases = fields.List(fields.Dict(), attribute="revision.phases")
     items = fields.List(fields.Nested(ItemSchema), required=True)

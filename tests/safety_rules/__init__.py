@@ -1,0 +1,1 @@
+"""One set of rules, two evaluators: the service's and the phone's reference agree."""
