@@ -20,7 +20,7 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check static walkthrough bench nightly mutants vectors format lock clean
+.PHONY: help demo test check static walkthrough cohort bench nightly vectors mutants format lock clean
 
 help: ## say what can be done
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -44,6 +44,9 @@ static: $(INSTALLED_DEV) ## all of check that runs no test
 
 walkthrough: $(INSTALLED_DEV) ## do what a clinic does, and say each step
 	@$(BIN)/python -m tests.e2e.walkthrough
+
+cohort: $(INSTALLED) ## put 2,000 simulated patients to the red-flag rules; PATIENTS=200, RULES=file
+	$(BIN)/python -m simulations $(if $(PATIENTS),--patients $(PATIENTS)) $(if $(RULES),--rules $(RULES))
 
 bench: $(INSTALLED_BENCH) ## measure; ONLY=name,name for some
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))

@@ -14,6 +14,7 @@ _PLACES = {
     "db": "database:database",
     "staff": "staff:staff",
     "reminders": "reminders:reminders",
+    "rules": "rules:rules",
 }
 
 

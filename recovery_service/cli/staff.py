@@ -8,15 +8,14 @@ import click
 import pyotp
 
 from recovery_service.cli.applications import application, settings_here
+from recovery_service.cli.clinics import clinic_named
 from recovery_service.cli.fitness import require_ready
-from recovery_service.cli.refusals import Refusal
 from recovery_service.database import transaction
 from recovery_service.domain.access import STAFF
 from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.local_time import is_zone
 from recovery_service.extensions import db, parts
-from recovery_service.models import Clinic
-from recovery_service.services.new_clinics import clinics_called, founder, give_totp, open_clinic
+from recovery_service.services.new_clinics import founder, give_totp, open_clinic
 from recovery_service.services.sites import NewSite
 from recovery_service.services.staff import NewStaffMember, add_member
 
@@ -79,7 +78,7 @@ def add(
     settings = settings_here()
     with application(settings):
         require_ready(db.engine, settings)
-        clinic_id = new_id(now=parts().clock()) if opening else _clinic_id(clinic or "")
+        clinic_id = new_id(now=parts().clock()) if opening else clinic_named(clinic or "")
         password = _password(from_stdin=password_stdin)
         new = NewStaffMember(email=email, name=name, roles=roles, password=password)
         seed = _store(clinic_id, opening, new, totp=totp)
@@ -105,21 +104,6 @@ def _opening(
     if not name.strip() or time_zone is None or country is None:
         raise click.UsageError("A new clinic needs a name, --time-zone and --country.")
     return NewSite(name=name.strip(), time_zone=time_zone, country=country, is_default=True)
-
-
-def _clinic_id(wanted: str) -> UUID:
-    """Return the id of a clinic by its id or name; two of one name are told apart by id."""
-    with transaction() as session:
-        try:
-            found = session.get(Clinic, UUID(wanted))
-            clinics = [found] if found else []
-        except ValueError:
-            clinics = list(clinics_called(session, wanted))
-        ids = [each.id for each in clinics]
-    if len(ids) != 1:
-        told = "several clinics have this name; give one id" if ids else "there is no such clinic"
-        raise Refusal(f"{told}: {', '.join(map(str, ids)) or wanted}")
-    return ids[0]
 
 
 def _password(*, from_stdin: bool) -> str:

@@ -34,6 +34,9 @@ RESOLUTIONS = (
 )
 EPISODE_ENDED = "episode_ended"
 
+#: Those that say that nothing came of it.
+_NOTHING_DONE = ("no_action_needed", "entered_in_error", EPISODE_ENDED)
+
 #: What a patient may answer to an advice.
 RESPONSES = ("seen", "called", "going", "cannot_call", "better")
 
@@ -90,3 +93,8 @@ def raising(tier: str, silence_days: int, last: LastAlert | None, *, now: dateti
 def strictest(one: str, other: str) -> str:
     """Return the more pressing of two tiers."""
     return min(one, other, key=TIERS.index)
+
+
+def acted_on(resolution: str | None) -> bool | None:
+    """Say whether staff did something because of an alert; None while it is unresolved."""
+    return None if resolution is None else resolution not in _NOTHING_DONE

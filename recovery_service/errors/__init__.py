@@ -37,6 +37,7 @@
     │   ├── InvalidField             invalid_field
     │   ├── InvalidCursor            invalid_cursor
     │   ├── SurgeryDateNeeded        surgery_date_needed
+    │   ├── BackTestTooLarge         back_test_too_large
     │   └── EnrolmentCodeInvalid     enrolment_code_invalid
     ├── PreconditionFailed           precondition_failed
     │   └── RevisionStale            revision_stale
@@ -110,6 +111,7 @@ from recovery_service.errors.conflicts import (
     TooManyDevices,
 )
 from recovery_service.errors.invalid import (
+    BackTestTooLarge,
     EnrolmentCodeInvalid,
     Invalid,
     InvalidCursor,
@@ -138,6 +140,7 @@ __all__ = [
     "AlertUnresolved",
     "AppointmentSettled",
     "ApprovalWithdrawn",
+    "BackTestTooLarge",
     "ClientIdReused",
     "Conflict",
     "ContentChanged",

@@ -42,6 +42,18 @@ class SurgeryDateNeeded(Invalid):
         super().__init__(message, errors=[FieldError("/surgery_date_assumed", message)])
 
 
+class BackTestTooLarge(Invalid):
+    """The past that rules were to be put to is longer than one request may look at."""
+
+    code = "back_test_too_large"
+
+    def __init__(self, patient_days: int, most: int) -> None:
+        message = f"{patient_days} patient-days, and at most {most}: ask for fewer days."
+        super().__init__(message, errors=[FieldError("/days", message)])
+        self.patient_days = patient_days
+        self.most = most
+
+
 class EnrolmentCodeInvalid(Invalid):
     """The enrolment code and the date of birth do not belong together.
 

@@ -18,6 +18,20 @@ UPDATE delivery AS d SET wake_at = :now
    AND d.reason IN ('quiet_hours', 'paused', 'over_budget')
 """)
 
+_TAKE_BACK = text("""
+UPDATE delivery AS d
+   SET state = 'ready', reason = NULL, settled_at = NULL,
+       wake_at = CASE WHEN d.cause IN ('nudge', 'failover') THEN d.wake_at
+                      ELSE greatest(o.due_at, :now, CASE WHEN d.cause = 'snooze' THEN (
+                           SELECT max(a.next_at) FROM occurrence_action a
+                            WHERE a.clinic_id = d.clinic_id AND a.occurrence_id = d.occurrence_id
+                              AND a.action = 'snooze') END) END
+  FROM occurrence o
+ WHERE d.clinic_id = :clinic_id AND d.occurrence_id = :occurrence_id
+   AND o.clinic_id = d.clinic_id AND o.id = d.occurrence_id
+   AND d.state = 'dropped' AND d.reason IN ('done', 'skipped') AND d.wake_at > :now
+""")
+
 
 def reconsider(session: Session, clinic_id: UUID, patient_id: UUID, *, now: datetime) -> None:
     """Have what waits for a pause, quiet hours or tomorrow looked at again at once.
@@ -61,16 +75,8 @@ def take_back(session: Session, row: Occurrence, *, now: datetime) -> None:
     """Let what was still to be sent of an occurrence be sent after all: it was a mis-tap.
 
     Only what had its time still ahead: a snooze, the nudge. What has passed is not made up for.
+    What waited for a pause, quiet hours or tomorrow is looked at again at once: why it waited
+    was overwritten, and may be over.
     """
-    session.execute(
-        update(Delivery)
-        .where(
-            Delivery.clinic_id == row.clinic_id,
-            Delivery.occurrence_id == row.id,
-            Delivery.state == "dropped",
-            Delivery.reason.in_(("done", "skipped")),
-            Delivery.wake_at > now,
-        )
-        .values(state="ready", reason=None, settled_at=None)
-        .execution_options(synchronize_session=False)
-    )
+    key = {"clinic_id": row.clinic_id, "occurrence_id": row.id, "now": now}
+    session.execute(_TAKE_BACK, key)

@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from config.content import read_content
 from recovery_service.auth.access import access_rule
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
@@ -56,6 +57,7 @@ EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"GET /content-approvals(/|$)", STAFF),
     (r"POST /content-approvals(/|$)", CLINICIANS),
     (r"POST /questionnaires", CLINICIANS | {"admin"}),
+    (r"POST /rules", CLINICIANS),
     (r"\w+ /(clinic|sites|staff|audit-events)(/|$)", {"admin"}),
 )
 REPORT = {
@@ -118,6 +120,7 @@ BODIES: dict[str, Any] = {
     },
     "POST /me/notifications/<>/receipt": {"event": "opened", "at": "2026-03-02T09:00:00Z"},
     "PATCH /me": {"locale": "en"},
+    "POST /rules/backtest": {"rules": read_content()["red_flags"]},
 }
 CREATES = ("/actions", "/check-ins", "/response", "/questionnaire-responses")
 #: The client chooses this id; one that another clinic knows is a new one here.

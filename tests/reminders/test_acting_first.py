@@ -12,6 +12,7 @@ from recovery_service.domain.check_ins import NewCheckIn
 from recovery_service.extensions import parts
 from recovery_service.services.check_ins import Reporter, record_check_in
 from recovery_service.services.occurrences import ActionTaken, act
+from recovery_service.services.unsent import reconsider
 from tests.factories import PatientAtHome
 from tests.plan_rows import DAILY, Item, plan_item
 from tests.reminders.conftest import Bench
@@ -30,10 +31,12 @@ def planned(bench: Bench, patient: PatientAtHome, kind: str = "physiotherapy") -
         return plan_item(patient, kind, ONE, now=bench.clock())
 
 
-def take(bench: Bench, patient: PatientAtHome, item: Item, action: Any) -> ActionTaken:
+def take(
+    bench: Bench, patient: PatientAtHome, item: Item, action: Any, key: str = EVENING
+) -> ActionTaken:
     new = NewAction(id=uuid4(), action=action, at=bench.clock())
     with bench.at_the_clinic(patient.clinic_id) as session:
-        occurrence = item.occurrence_id(EVENING)
+        occurrence = item.occurrence_id(key)
         return act(session, patient.actor(), occurrence, new, now=bench.clock(), language="en")
 
 
@@ -121,3 +124,26 @@ def test_a_mis_tap_taken_back_keeps_its_nudge_and_its_snooze(
     bench.tick()
     take(bench, patient, item, "reopen")
     assert [row[0] for row in bench.deliveries()] == ["sent", "sent"], "nothing sent is repeated"
+
+
+def test_a_mis_tap_while_it_waits_does_not_make_it_wait_without_a_reason(
+    bench: Bench, patient: PatientAtHome
+) -> None:
+    """Planted: its time kept and its reason not, it slept on when the pause was over early."""
+    with bench.web.app_context():
+        once = {"identity": "once", "from_day": 1, "to_day": 1, "valid_for_minutes": 4320}
+        item = plan_item(patient, "education", ONE | once, now=bench.clock())
+    pause = '{"pause": {"from": "2026-03-02", "to": "2026-03-03"}}'
+    change = "UPDATE patient SET preferences = CAST(:wanted AS jsonb)"
+    bench.change(patient.clinic_id, change, wanted=pause)
+    bench.later(hours=9)
+    bench.tick()
+    take(bench, patient, item, "complete", "once")
+    take(bench, patient, item, "reopen", "once")
+    bench.tick()
+    assert bench.deliveries()[0][1] == "paused"
+    bench.change(patient.clinic_id, change, wanted="{}")
+    with bench.at_the_clinic(patient.clinic_id) as session:
+        reconsider(session, patient.clinic_id, patient.id, now=bench.clock())
+    bench.tick()
+    assert len(bench.phone.sent) == 1

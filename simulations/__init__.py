@@ -1,0 +1,1 @@
+"""A simulated cohort, judged by the real rules: `make cohort`."""
