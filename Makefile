@@ -20,7 +20,7 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check static walkthrough cohort bench nightly vectors format lock clean
+.PHONY: help demo test check static walkthrough cohort bench nightly vectors mutants format lock clean
 
 help: ## say what can be done
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -55,6 +55,12 @@ nightly: check walkthrough ## check, the walkthrough, the promises at full size,
 	$(NIGHTLY) $(BIN)/python -m pytest tests/chaos tests/reminders/test_life.py tests/safety_rules
 	$(OLDEST) $(PYTEST)
 
+mutants: $(INSTALLED_DEV) ## change the rules' code on purpose, and count what the tests notice
+	rm -rf mutants
+	$(BIN)/mutmut run --max-children $(PROCESSES)
+	$(BIN)/mutmut export-cicd-stats
+	$(BIN)/python -m tests.mutation_score
+
 vectors: $(INSTALLED_DEV) ## write the published vectors of the safety rules anew
 	$(BIN)/python -m tests.safety_rules
 
@@ -70,7 +76,7 @@ lock: $(INSTALLED_DEV) ## pin the newest releases that pyproject.toml allows
 		--output-file benchmarks/requirements.txt
 
 clean: ## delete what was installed and what the tools left; the demo's data stays
-	rm -rf $(VENV) build dist htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf $(VENV) build dist mutants htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache .hypothesis *.egg-info
 
 $(BIN)/python:

@@ -6,11 +6,15 @@ from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import insert
+
 from recovery_service.database import transaction
 from recovery_service.domain.access import Actor, Role
+from recovery_service.domain.content_pieces import PieceKey, shared_pieces, template_piece
 from recovery_service.extensions import parts
 from recovery_service.models import (
     Clinic,
+    ContentApproval,
     Destination,
     Device,
     Episode,
@@ -55,14 +59,22 @@ def issuer() -> Issuer:
 
 
 def make_clinic(
-    *, now: datetime, name: str = "Clinic", zone: str = "Europe/London"
+    *,
+    now: datetime,
+    name: str = "Clinic",
+    zone: str = "Europe/London",
+    kind: str = "production",
+    approved: bool = True,
 ) -> ClinicWithStaff:
-    """Store a clinic with a default site and one person of each role."""
+    """Store a clinic with a default site and one person of each role.
+
+    Its physiotherapist has approved the shipped content, unless `approved` says no.
+    """
     clinic_id = uuid4()
     made = ClinicWithStaff(clinic_id, uuid4())
     stamps: dict[str, Any] = {"created_at": now, "updated_at": now}
     with transaction(clinic_id) as session:
-        session.add(Clinic(id=clinic_id, name=name, **stamps))
+        session.add(Clinic(id=clinic_id, name=name, kind=kind, **stamps))
         session.flush()
         session.add(
             Site(
@@ -93,7 +105,36 @@ def make_clinic(
             )
             key = parts().keys.staff_email(made.emails[role])
             directory.enter(session, "staff_email", key, clinic_id)
+        if approved:
+            session.flush()
+            session.execute(insert(ContentApproval), _approvals(made, now=now))
     return made
+
+
+def _approvals(clinic: ClinicWithStaff, *, now: datetime) -> list[dict[str, Any]]:
+    """Return the approvals of all shipped content, without what was read: it is large.
+
+    So is the template that plans made by `tests.plan_rows` name.
+    """
+    content = parts().content
+    templates = [template_piece(each) for each in content.templates.values()]
+    pieces = [(piece.key, piece.version) for piece in (*shared_pieces(content), *templates)]
+    pieces.append((PieceKey("plan_template", "of_a_test", "0" * 64), 1))
+    return [
+        {
+            "clinic_id": clinic.id,
+            "id": uuid4(),
+            "number": number,
+            **key._asdict(),
+            "version": version,
+            "content": {},
+            "decision": "approve",
+            "decided_by": clinic.staff["physiotherapist"],
+            "decided_as": "physiotherapist",
+            "decided_at": now,
+        }
+        for number, (key, version) in enumerate(pieces, 1)
+    ]
 
 
 @cache

@@ -53,6 +53,7 @@ def new_code(app: Flask, patient: PatientAtHome, *, lost_device: bool = False) -
         return create_code(
             session,
             parts().keys,
+            parts().content,
             session.get_one(Patient, (patient.clinic_id, patient.id)),
             session.get_one(Episode, (patient.clinic_id, patient.episode_id)),
             created_by=None,

@@ -27,7 +27,7 @@ from recovery_service.extensions import parts
 from recovery_service.models import Patient
 from recovery_service.services import audit, patients
 from recovery_service.services.addresses import replace_addresses
-from recovery_service.services.enrolment import create_code
+from recovery_service.services.enrolment import renew_code
 from recovery_service.services.patient_views import PatientView, view_patient
 from recovery_service.services.patients import NewPatient, care_team_of
 from recovery_service.services.scope import current_episode, patient_in_scope
@@ -43,7 +43,11 @@ blueprint = ApiBlueprint(
 @blueprint.arguments(NewPatientRequest)
 @blueprint.response(201, RegisteredSchema)
 def create(new: NewPatient) -> dict[str, Any]:
-    """Register a patient with the first episode; the enrolment code is shown this once."""
+    """Register a patient with the first episode; the enrolment code is shown this once.
+
+    Until the content that the patient needs is approved there is no code, and
+    `enrolment_code_withheld` says why; make one later.
+    """
     actor, now = current_actor(), request_time()
     with transaction() as session:
         done = patients.register_patient(
@@ -51,7 +55,11 @@ def create(new: NewPatient) -> dict[str, Any]:
         )
         view = view_patient(session, done.patient, now=now)
     log.info("patient_registered", patient_id=done.patient.id)
-    return {"patient": view, "enrolment_code": done.enrolment_code}
+    return {
+        "patient": view,
+        "enrolment_code": done.enrolment_code,
+        "enrolment_code_withheld": done.withheld,
+    }
 
 
 @blueprint.get("/<uuid:patient_id>")
@@ -85,18 +93,26 @@ def change(changes: dict[str, Any], patient_id: UUID) -> PatientView:
 @allow(*CARE)
 @blueprint.arguments(CodeRequest)
 @blueprint.response(201, CodeSchema)
-def new_code(wish: dict[str, Any], patient_id: UUID) -> dict[str, str]:
-    """Make a new enrolment code; earlier unused ones end."""
+def new_code(wish: dict[str, Any], patient_id: UUID) -> dict[str, str | None]:
+    """Make a new enrolment code; earlier unused ones end.
+
+    While content is not approved the answer is a 409 `content_not_approved`; a phone that is
+    reported lost is locked all the same, and earlier unused codes end.
+    """
     actor, now = current_actor(), request_time()
     with transaction() as session:
         patient = patient_in_scope(session, actor, patient_id)
         episode = current_episode(session, actor.clinic_id, patient_id)
-        code = create_code(
-            session, parts().keys, patient, episode, created_by=actor.id, now=now, **wish
-        )
-        _record(session, patient, "enrolment_code_made")
-    log.info("enrolment_code_made", patient_id=patient_id)
-    return {"enrolment_code": code}
+        made = renew_code(
+            session, parts().keys, parts().content, patient, episode,
+            created_by=actor.id, now=now, **wish,
+        )  # fmt: skip
+        done = "enrolment_code_withheld" if made.code is None else "enrolment_code_made"
+        _record(session, patient, done)
+    log.info(done, patient_id=patient_id)
+    if made.refusal is not None:  # now that what it locked stays locked
+        raise made.refusal
+    return {"enrolment_code": made.code}
 
 
 @blueprint.put("/<uuid:patient_id>/addresses")

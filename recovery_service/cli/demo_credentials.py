@@ -70,6 +70,7 @@ def _credential(
         code = create_code(
             session,
             parts().keys,
+            parts().content,
             patient,
             episode,
             created_by=None,

@@ -83,6 +83,11 @@ def add(
         new = NewStaffMember(email=email, name=name, roles=roles, password=password)
         seed = _store(clinic_id, opening, new, totp=totp)
     click.echo(f"{email} can sign in to clinic {clinic_id}")
+    if opening is not None:
+        click.echo(
+            "before patients can enrol, a physiotherapist or a surgeon reads and approves the"
+            f" content: {settings.base_url}/content-approvals"
+        )
     if seed is not None:
         address = pyotp.TOTP(seed).provisioning_uri(name=email, issuer_name="Recovery")
         click.echo(f"one-time codes, shown only now: {address}")

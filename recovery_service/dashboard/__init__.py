@@ -7,13 +7,21 @@ and nothing is loaded from another host.
 from flask import Flask
 
 from recovery_service.auth.access import open_route
-from recovery_service.dashboard import caseload, enrolment, patient, plan, register, sign_in
+from recovery_service.dashboard import (
+    caseload,
+    content_approvals,
+    enrolment,
+    patient,
+    plan,
+    register,
+    sign_in,
+)
 from recovery_service.dashboard.pages import pages, secure_pages, use_error_page
 
 __all__ = ["init_dashboard"]
 
 # Each of these adds its routes to `pages` when it is imported.
-PAGES = (sign_in, caseload, register, patient, plan, enrolment)
+PAGES = (sign_in, caseload, register, patient, plan, enrolment, content_approvals)
 
 
 def init_dashboard(app: Flask) -> None:

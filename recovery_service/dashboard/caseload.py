@@ -5,6 +5,7 @@ from typing import Any, cast
 from flask import Response, request
 
 from recovery_service.auth import allow_browser, current_actor, request_time
+from recovery_service.dashboard.content_approvals import open_content
 from recovery_service.dashboard.pages import page, pages
 from recovery_service.database import transaction
 from recovery_service.domain.access import STAFF, may_read_health
@@ -21,7 +22,8 @@ def caseload() -> Response:
     """Show the patients by need; an admin without a clinical role sees why there are none."""
     actor, now = current_actor(), request_time()
     if not may_read_health(actor):
-        return page("no_patients.html")
+        with transaction() as session:
+            return page("no_patients.html", **open_content(session))
     wish = Wish(
         as_of=now,
         sort=cast("Sort", _one_of(SORTS, "sort")),
@@ -31,8 +33,10 @@ def caseload() -> Response:
     )
     with transaction() as session:
         entries = read_caseload(session, actor, parts().content, wish, now=now)
+        waiting = {} if entries else open_content(session)
     return page(
         "caseload.html",
+        **waiting,
         wish=wish,
         entries=entries[:_MOST],
         more=len(entries) > _MOST,

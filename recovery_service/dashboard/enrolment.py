@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -9,10 +10,12 @@ import segno
 import structlog
 from flask import Response, redirect, request, url_for
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from recovery_service.auth import allow_browser, current_actor, request_time
 from recovery_service.dashboard.code_cookie import forget_code, show_code_once, take_code
+from recovery_service.dashboard.content_approvals import approval_words
 from recovery_service.dashboard.pages import page, pages
 from recovery_service.database import transaction
 from recovery_service.domain.access import CARE
@@ -20,9 +23,11 @@ from recovery_service.domain.dates_in_words import short_date
 from recovery_service.domain.languages import language_of
 from recovery_service.domain.local_time import local_date
 from recovery_service.extensions import parts
-from recovery_service.models import Patient, Site
+from recovery_service.models import Episode, Patient, Site
 from recovery_service.services import audit
-from recovery_service.services.enrolment import create_code
+from recovery_service.services.content_gate import missing_for
+from recovery_service.services.content_register import approvers_of
+from recovery_service.services.enrolment import renew_code
 from recovery_service.services.patient_page import waiting_code
 from recovery_service.services.scope import current_episode, patient_in_scope
 
@@ -35,6 +40,11 @@ _PHONES = ("clinic", "out_of_hours", "emergency", "crisis")
 @allow_browser(*CARE)
 def sheet(patient_id: UUID) -> Response:
     """Show the sheet that goes home with the patient; a code just made is shown this once."""
+    return _show_sheet(patient_id)
+
+
+def _show_sheet(patient_id: UUID, status: int = 200, *, locked: bool = False) -> Response:
+    """Render the sheet; `locked` says that a lost phone was locked and no code was made."""
     actor, now = current_actor(), request_time()
     code = take_code(patient_id)
     with transaction() as session:
@@ -45,13 +55,17 @@ def sheet(patient_id: UUID) -> Response:
         audit.record(
             session, actor, "sheet_read", "patient", patient.id, patient_id=patient.id, now=now
         )
+        withheld = {} if code else _withheld(session, patient, episode)
     language = language_of(patient.locale)
     answer = page(
         "sheet.html",
+        status,
+        locked=locked,
+        **withheld,
         patient=patient,
         episode=episode,
         site=site,
-        language=language,
+        sheet_language=language,
         say=_speaker(language),
         lines=lambda key, **params: parts().content.lines(key, language, **params),
         signs=lambda tier: parts().content.warning_signs(
@@ -71,33 +85,38 @@ def sheet(patient_id: UUID) -> Response:
 @pages.post("/patients/<uuid:patient_id>/enrolment-codes")
 @allow_browser(*CARE)
 def new_code(patient_id: UUID) -> AnyResponse:
-    """Make a new code; when the phone is lost, all old devices end at once."""
+    """Make a new code; when the phone is lost, all old devices end at once.
+
+    While content is not approved there is no code, and the sheet says why.
+    """
     actor, now = current_actor(), request_time()
+    lost = request.form.get("lost_device") == "yes"
     with transaction() as session:
         patient = patient_in_scope(session, actor, patient_id)
         episode = current_episode(session, actor.clinic_id, patient_id)
-        code = create_code(
-            session,
-            parts().keys,
-            patient,
-            episode,
-            created_by=actor.id,
-            lost_device=request.form.get("lost_device") == "yes",
-            now=now,
-        )
-        audit.record(
-            session,
-            actor,
-            "enrolment_code_made",
-            "patient",
-            patient.id,
-            patient_id=patient.id,
-            now=now,
-        )
-    log.info("enrolment_code_made", patient_id=patient_id)
+        made = renew_code(
+            session, parts().keys, parts().content, patient, episode,
+            created_by=actor.id, lost_device=lost, now=now,
+        )  # fmt: skip
+        done = "enrolment_code_withheld" if made.code is None else "enrolment_code_made"
+        audit.record(session, actor, done, "patient", patient.id, patient_id=patient.id, now=now)
+    log.info(done, patient_id=patient_id)
+    if made.code is None:
+        return _show_sheet(patient_id, 409, locked=lost)
     answer = redirect(url_for("dashboard.sheet", patient_id=patient_id), 303)
-    show_code_once(answer, patient_id, code)
+    show_code_once(answer, patient_id, made.code)
     return answer
+
+
+def _withheld(session: Session, patient: Patient, episode: Episode) -> dict[str, Any]:
+    """Return what keeps a code back, and who can change that, in the reader's language."""
+    if patient.contact_mode != "app" or episode.state == "ended":
+        return {}
+    missing = missing_for(session, parts().content, episode)
+    if not missing:
+        return {}
+    approvers = approvers_of(session, patient.clinic_id)
+    return {"missing": missing, "approvers": approvers, **approval_words(session)}
 
 
 def _speaker(language: str) -> Callable[..., str]:

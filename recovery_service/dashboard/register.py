@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from recovery_service.auth import allow_browser, current_actor, request_time
 from recovery_service.dashboard.code_cookie import show_code_once
+from recovery_service.dashboard.content_approvals import open_content
 from recovery_service.dashboard.forms import Form
 from recovery_service.dashboard.pages import LANGUAGE, page, pages
 from recovery_service.dashboard.registration import (
@@ -82,6 +83,7 @@ def _register(session: Session, actor: Actor, wanted: Registration, *, now: date
 def _form(form: Form, status: int = 200) -> Response:
     with transaction() as session:
         known = templates.all_templates(session, parts().content)
+        waiting = open_content(session)
     grouped = {
         procedure: [
             (each.template.code, in_language(each.template.title, LANGUAGE))
@@ -94,6 +96,7 @@ def _form(form: Form, status: int = 200) -> Response:
         "register.html",
         status,
         form=form,
+        **waiting,
         templates=grouped,
         contact_modes=CONTACT_MODES.items(),
         languages=LANGUAGE_NAMES.items(),

@@ -47,6 +47,11 @@ def may_publish_plan(actor: Actor) -> bool:
     return not actor.roles.isdisjoint(CLINICIANS)
 
 
+def may_approve_content(actor: Actor) -> bool:
+    """Only physiotherapists and surgeons approve content, each by name."""
+    return actor.id is not None and not actor.roles.isdisjoint(CLINICIANS)
+
+
 def may_resolve_alert(roles: Iterable[str], tier: str) -> bool:
     """Only physiotherapists and surgeons close what is pressing; a coordinator the rest."""
     enough = CARE if tier == "next_business_day" else CLINICIANS

@@ -1,40 +1,53 @@
 """All clinical content and texts of the service, checked once at its start."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any, Self
 
 from recovery_service.domain.alert_policy import AlertPolicy, parse_alert_policy
 from recovery_service.domain.check_in_items import Catalogue, parse_catalogue
-from recovery_service.domain.content_fields import ContentError
+from recovery_service.domain.content_fields import ContentError, Fields
 from recovery_service.domain.crisis_words import CrisisWords, parse_crisis_words
 from recovery_service.domain.emergency_numbers import EmergencyNumbers, parse_emergency_numbers
 from recovery_service.domain.instruments import Instruments, parse_instruments
 from recovery_service.domain.languages import DEFAULT_LANGUAGE, LANGUAGES
 from recovery_service.domain.milestones import Milestones, parse_milestones
 from recovery_service.domain.plan_template_phases import refuse_what_no_form_asks
-from recovery_service.domain.plan_templates import PlanTemplate, parse_template
+from recovery_service.domain.plan_templates import PlanTemplate, content_hash, parse_template
 from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.domain.recovery_curve_fields import parse_curves
 from recovery_service.domain.recovery_curves import RecoveryCurves
 from recovery_service.domain.red_flag_rules import RedFlagRules, parse_rules
 
-__all__ = ["Content", "ContentError"]
+__all__ = ["Content", "ContentError", "ContentFile"]
+
+#: Each template is a file of its own; sources and texts are no clinical content by themselves.
+_NO_FILES = frozenset({"plan_templates", "sources", "texts"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentFile:
+    """A file of clinical content as it is written, with its SHA-256 (see `content_hash`)."""
+
+    version: int
+    content_hash: str
+    raw: Mapping[str, Any] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
     """The shipped content: immutable, and valid because it could be built.
 
-    `templates` by code, `texts` by language and dotted key, `sources` (where a fact
-    is from) by source key.
+    `templates` by code, `files` (all but the templates, as written) by name, `texts` by
+    language and dotted key, `sources` (where a fact is from) by source key.
     """
 
     templates: Mapping[str, PlanTemplate]
     check_ins: Catalogue
     red_flags: RedFlagRules
     crisis_words: CrisisWords
+    files: Mapping[str, ContentFile]
     alert_policy: AlertPolicy
     emergency_numbers: EmergencyNumbers
     instruments: Instruments
@@ -64,6 +77,7 @@ class Content:
             ),
             curves=parse_curves(raw["curves"], catalogue=check_ins, sources=sources),
             milestones=parse_milestones(raw["milestones"], catalogue=check_ins, sources=sources),
+            files={name: _file(name, raw[name]) for name in sorted(raw.keys() - _NO_FILES)},
             texts=_texts(raw["texts"]),
         )
 
@@ -114,6 +128,11 @@ def _sources(raw: Mapping[str, Any]) -> dict[str, str]:
         if key != "D" and key[:2] not in ("F:", "M:"):
             raise ContentError("sources.toml", key, "must begin with F: or M:, or be D")
     return dict(raw)
+
+
+def _file(name: str, raw: Mapping[str, Any]) -> ContentFile:
+    version = Fields(raw, f"{name}.toml", name).integer("version", 1, 10_000)
+    return ContentFile(version=version, content_hash=content_hash(raw), raw=raw)
 
 
 def _templates(

@@ -29,7 +29,10 @@
     │   ├── EnrolmentCodeExpired     enrolment_code_expired
     │   ├── DeviceIdTaken            device_id_taken
     │   ├── TooManyDevices           too_many_devices
-    │   └── EnrolmentCodeLocked      enrolment_code_locked
+    │   ├── EnrolmentCodeLocked      enrolment_code_locked
+    │   ├── ContentNotApproved       content_not_approved
+    │   ├── ContentChanged           content_changed
+    │   └── ApprovalWithdrawn        approval_withdrawn
     ├── Invalid                      invalid
     │   ├── InvalidField             invalid_field
     │   ├── InvalidCursor            invalid_cursor
@@ -82,8 +85,11 @@ from recovery_service.errors.conflicts import (
     AlertSuperseded,
     AlertUnresolved,
     AppointmentSettled,
+    ApprovalWithdrawn,
     ClientIdReused,
     Conflict,
+    ContentChanged,
+    ContentNotApproved,
     DeviceIdTaken,
     DraftExists,
     DraftMissing,
@@ -133,9 +139,12 @@ __all__ = [
     "AlertSuperseded",
     "AlertUnresolved",
     "AppointmentSettled",
+    "ApprovalWithdrawn",
     "BackTestTooLarge",
     "ClientIdReused",
     "Conflict",
+    "ContentChanged",
+    "ContentNotApproved",
     "DeviceIdTaken",
     "DraftExists",
     "DraftMissing",

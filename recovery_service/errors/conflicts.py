@@ -1,5 +1,6 @@
 """The request contradicts what is stored."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -221,6 +222,43 @@ class TooManyDevices(Conflict):
     def __init__(self, limit: int) -> None:
         super().__init__(f"A patient may have {limit} devices.")
         self.limit = limit
+
+
+class ContentNotApproved(Conflict):
+    """Clinical content that this patient needs is not approved, so no enrolment code is made.
+
+    ``missing`` holds the pieces (`kind, code, version, …`) that a clinician has to approve.
+    """
+
+    code = "content_not_approved"
+
+    def __init__(self, missing: Sequence[Any]) -> None:
+        named = ", ".join(f"{one.kind} {one.code} version {one.version}" for one in missing)
+        super().__init__(
+            "No enrolment code is made until a physiotherapist or a surgeon of the clinic has"
+            f" approved: {named}."
+        )
+        self.missing = tuple(missing)
+
+
+class ContentChanged(Conflict):
+    """The content is no longer what was read; read it again before you approve it.
+
+    ``position`` is the place of the piece in the request.
+    """
+
+    code = "content_changed"
+
+    def __init__(self, position: int) -> None:
+        message = "This is not the hash of the content as it stands."
+        super().__init__(message, errors=[FieldError(f"/pieces/{position}/content_hash", message)])
+        self.position = position
+
+
+class ApprovalWithdrawn(Conflict):
+    """The approval has been withdrawn already."""
+
+    code = "approval_withdrawn"
 
 
 class PhaseNotDecidable(Conflict):

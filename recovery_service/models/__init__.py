@@ -7,6 +7,7 @@ from recovery_service.models.base import Base
 from recovery_service.models.check_ins import CheckIn
 from recovery_service.models.clinics import Clinic
 from recovery_service.models.consents import Consent
+from recovery_service.models.content_approvals import ContentApproval
 from recovery_service.models.deliveries import Delivery, ReminderDay
 from recovery_service.models.devices import Destination, Device, EnrolmentCode
 from recovery_service.models.episodes import Episode
@@ -44,6 +45,7 @@ __all__ = [
     "CheckIn",
     "Clinic",
     "Consent",
+    "ContentApproval",
     "Delivery",
     "Destination",
     "Device",

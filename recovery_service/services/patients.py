@@ -16,7 +16,7 @@ from recovery_service.domain.episodes import NewEpisode
 from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.keys import Keys
 from recovery_service.domain.local_time import local_date
-from recovery_service.errors import ExternalIdKnown, InvalidField
+from recovery_service.errors import ContentNotApproved, ExternalIdKnown, InvalidField
 from recovery_service.models import (
     CareTeamMember,
     Episode,
@@ -27,7 +27,7 @@ from recovery_service.models import (
 from recovery_service.services import audit
 from recovery_service.services.addresses import NewAddress, replace_addresses
 from recovery_service.services.destinations import mute
-from recovery_service.services.enrolment import create_code
+from recovery_service.services.enrolment import Renewal, renew_code
 from recovery_service.services.episodes import open_episode
 from recovery_service.services.schedules import replan_patient
 
@@ -53,11 +53,15 @@ class NewPatient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """A patient just registered; the code is shown once, and only where there is an app."""
+    """A patient just registered; the code is shown once, and only where there is an app.
+
+    `withheld` says why there is none yet, where content is not approved.
+    """
 
     patient: Patient
     episode: Episode
     enrolment_code: str | None
+    withheld: ContentNotApproved | None = None
 
 
 def register_patient(
@@ -65,7 +69,8 @@ def register_patient(
 ) -> Registered:
     """Store a patient, the first episode, the care team, and a code for the phone.
 
-    Raises InvalidField naming the field, or ExternalIdKnown.
+    While content is not approved the patient is registered without a code. Raises
+    InvalidField naming the field, or ExternalIdKnown.
     """
     _require_birth(new.date_of_birth, today=local_date(new.time_zone, now))
     patient = Patient(
@@ -93,12 +98,15 @@ def register_patient(
     episode = open_episode(
         session, actor, content, patient, new.episode, now=now, pointer="/episode"
     )
-    code = None
+    made = Renewal()
     if new.contact_mode == "app":
-        code = create_code(
-            session, keys, patient, episode, created_by=actor.id, lost_device=False, now=now
-        )
-    return Registered(patient=patient, episode=episode, enrolment_code=code)
+        made = renew_code(
+            session, keys, content, patient, episode,
+            created_by=actor.id, lost_device=False, now=now,
+        )  # fmt: skip
+    return Registered(
+        patient=patient, episode=episode, enrolment_code=made.code, withheld=made.refusal
+    )
 
 
 def change_patient(

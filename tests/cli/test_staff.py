@@ -39,6 +39,7 @@ def test_a_clinic_is_opened_with_somebody_who_can_sign_in(
     """To plant: no entry in the directory, so that nobody is found by their address."""
     told = add(call, *NEW, *WHO, *STDIN)
     assert "nora@alderwick.example can sign in" in told
+    assert "/content-approvals" in told
     assert PASSWORD not in told
     assert signs_in(postgres, own_database, "nora@alderwick.example", PASSWORD) == 201
     assert signs_in(postgres, own_database, "nora@alderwick.example", "another") == 401

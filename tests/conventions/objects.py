@@ -3,14 +3,18 @@
 from datetime import date, datetime, timedelta
 from secrets import token_hex
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
 
 from recovery_service.database import transaction
 from recovery_service.domain import notification_ids
+from recovery_service.domain.content_pieces import shared_pieces
 from recovery_service.domain.occurrence_ids import encode
 from recovery_service.extensions import parts
 from recovery_service.models import (
     Appointment,
+    ContentApproval,
     Questionnaire,
     QuestionnaireResponse,
     SiteHoliday,
@@ -38,6 +42,19 @@ def furnish(clinic: ClinicWithStaff, *, now: datetime) -> None:
 def template(code: str) -> dict[str, Any]:
     """Return the content of a plan template with a code of its own."""
     return {**parts().content.templates["lumbar_decompression"].raw, "code": code}
+
+
+def piece() -> dict[str, str]:
+    """Return a piece of shipped content as an approval names it."""
+    return shared_pieces(parts().content)[0].key._asdict()
+
+
+def approval_of(clinic: ClinicWithStaff) -> UUID:
+    """Return an approval of the clinic."""
+    with transaction(clinic.id) as session:
+        return session.scalars(
+            select(ContentApproval.id).where(ContentApproval.decision == "approve")
+        ).all()[0]
 
 
 def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime) -> dict[str, str]:
@@ -69,7 +86,9 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
         "absence_id": str(absence),
         "site_id": str(clinic.site_id),
         "staff_id": str(clinic.staff["coordinator"]),
+        "approval_id": str(approval_of(clinic)),
         "day": HOLIDAY.isoformat(),
+        "kind": "plan_template",
         "code": f"{TEMPLATE}_{clinic.id.hex[:8]}",
         "number": "1",
     }
@@ -81,11 +100,13 @@ def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
         "occurrence_id": encode(uuid4(), "20260302.morning"),
         "notification_id": notification_ids.encode(parts().keys, clinic.id, 2**40),
         "day": "2031-01-01",
+        "kind": "plan_template",
         "code": "of_nobody",
         "number": "1",
     } | {
         name: str(uuid4())
         for name in (
+            "approval_id",
             "patient_id",
             "episode_id",
             "item_id",

@@ -22,7 +22,13 @@ from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.models import Device
 from tests.calls import Caller
-from tests.conventions.objects import furnish, objects_of_nobody, somebody, template
+from tests.conventions.objects import (
+    furnish,
+    objects_of_nobody,
+    piece,
+    somebody,
+    template,
+)
 from tests.domain.made_up_questionnaires import like_the_rmdq
 from tests.factories import ClinicWithStaff, PatientAtHome, make_clinic
 
@@ -48,6 +54,8 @@ EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"\w+ /(patients|episodes|appointments|call-tasks|alerts)(/|$)", CARE),
     (r"GET /(clinic|sites|staff|plan-templates|questionnaires|instruments)(/|$)", STAFF),
     (r"POST /plan-templates", CLINICIANS),
+    (r"GET /content-approvals(/|$)", STAFF),
+    (r"POST /content-approvals(/|$)", CLINICIANS),
     (r"POST /questionnaires", CLINICIANS | {"admin"}),
     (r"POST /rules", CLINICIANS),
     (r"\w+ /(clinic|sites|staff|audit-events)(/|$)", {"admin"}),
@@ -152,6 +160,8 @@ class Route(NamedTuple):
         body: dict[str, Any] = json.loads(re.sub(r"<(\w+)>", lambda found: ids[found[1]], words))
         if self.name == "POST /plan-templates":
             body = {"content": template("a_new_one")}
+        if self.name == "POST /content-approvals":
+            body = {"pieces": [piece()]}
         return body | ({"id": str(uuid4())} if self.name.endswith(CREATES) else {})
 
 
@@ -259,7 +269,7 @@ def test_what_is_not_of_the_clinic_does_not_exist(
 
 def _mixed(route: Route, own: dict[str, str], foreign: dict[str, str]) -> Iterator[dict[str, str]]:
     """Yield ids of which one, or all, are not one's own."""
-    telling = [name for name in route.ids if name not in {"number", "day"}]
+    telling = [name for name in route.ids if name not in {"number", "day", "kind"}]
     for name in telling:
         yield own | {name: foreign[name]}
     if len(telling) > 1:

@@ -60,6 +60,7 @@ class Walkthrough:
         """Do it all."""
         self._open_clinic()
         self._sign_in()
+        self._approve()
         self._register()
         self._plan()
         self._enrol()
@@ -88,6 +89,17 @@ class Walkthrough:
         self._say("The clinic lets each reminder of this day ring by itself.")
         loud = {"bundle": 0, "budget": [{"pushes": 20}]}
         self._physio.call("PATCH", "/clinic", {"reminder_defaults": loud})
+
+    def _approve(self) -> None:
+        found = self._physio.get("/content-approvals")
+        read = []
+        for piece in found["items"]:
+            assert piece["state"] == "unapproved"
+            whole = self._physio.get(f"/content-approvals/{piece['kind']}/{piece['code']}")
+            read.append({name: whole[name] for name in ("kind", "code", "content_hash")})
+        register = self._physio.post("/content-approvals", {"pieces": read})
+        assert {each["state"] for each in register["items"]} == {"approved"}
+        self._say(f"The physiotherapist reads and approves {len(read)} pieces of content, by hash.")
 
     def _register(self) -> None:
         surgery, discharge = self._today - 3 * _DAY, self._today

@@ -90,6 +90,18 @@ def _plans(ids: dict[str, UUID]) -> Rows:
             "content_hash": "0" * 64,
             "created_by": ids["staff_member"],
         },
+        "content_approval": {
+            "number": 1,
+            "kind": "plan_template",
+            "code": "own",
+            "version": 1,
+            "content_hash": "0" * 64,
+            "content": {},
+            "decision": "approve",
+            "decided_by": ids["staff_member"],
+            "decided_as": "surgeon",
+            "decided_at": NOW,
+        },
         "plan_template_base": {
             "version_id": ids["plan_template_version"],
             "code": "shipped",
@@ -322,6 +334,7 @@ _DISTINCT: dict[str, Any] = {
     "episode": lambda: {"state": "ended", "end_reason": "completed", "ended_on": DAY},
     "plan_template": lambda: {"code": token_hex(4)},
     "plan_template_version": lambda: {"number": 2},
+    "content_approval": lambda: {"number": 2},
     "phase_decision": lambda: {"number": 2},
     "plan_revision": lambda: {
         "number": 2,

@@ -29,6 +29,7 @@ APPEND_ONLY = {
     "audit_event",
     "check_in",
     "consent",
+    "content_approval",
     "occurrence_action",
     "phase_decision",
     "plan_template_base",

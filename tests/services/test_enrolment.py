@@ -118,6 +118,7 @@ def test_two_codes_at_once_leave_one_alive(app: Flask, patient: PatientAtHome) -
             create_code(
                 session,
                 parts().keys,
+                parts().content,
                 session.get_one(Patient, (patient.clinic_id, patient.id)),
                 session.get_one(Episode, (patient.clinic_id, patient.episode_id)),
                 created_by=None,
@@ -134,8 +135,9 @@ def test_two_codes_at_once_leave_one_alive(app: Flask, patient: PatientAtHome) -
 def test_a_code_names_who_made_it(app: Flask, clinic: ClinicWithStaff, patient: Any) -> None:
     with app.app_context(), transaction(clinic.id) as session:
         episode = session.get_one(Episode, (clinic.id, patient.episode_id))
+        row = session.get_one(Patient, (clinic.id, patient.id))
         create_code(
-            session, parts().keys, session.get_one(Patient, (clinic.id, patient.id)), episode,
+            session, parts().keys, parts().content, row, episode,
             created_by=clinic.staff["coordinator"], lost_device=False, now=MONDAY,
         )  # fmt: skip
     (stored,) = codes(app, patient)

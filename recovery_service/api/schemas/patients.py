@@ -11,6 +11,7 @@ from recovery_service.api.schemas.base import (
     Text,
     TrueOrFalse,
 )
+from recovery_service.api.schemas.content_approvals import CodeWithheldSchema
 from recovery_service.api.schemas.episodes import EpisodeSchema, NewEpisodeRequest
 from recovery_service.domain.languages import LANGUAGES
 from recovery_service.domain.local_time import is_zone
@@ -180,7 +181,16 @@ class RegisteredSchema(ResponseSchema):
     enrolment_code = fields.String(
         allow_none=True,
         required=True,
-        metadata={"description": "Null for a patient who is not reached through the app"},
+        metadata={
+            "description": "Null for a patient who is not reached through the app, and while it"
+            " is withheld"
+        },
+    )
+    enrolment_code_withheld = fields.Nested(
+        CodeWithheldSchema,
+        allow_none=True,
+        required=True,
+        metadata={"description": "Why there is no code yet, where content is not approved"},
     )
 
 

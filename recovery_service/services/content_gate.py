@@ -1,0 +1,96 @@
+"""The gate before an enrolment: only approved content reaches a new phone.
+
+Whoever is enrolled already goes on when content changes: monitoring is never interrupted.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from recovery_service.domain.content import Content
+from recovery_service.domain.content_pieces import (
+    PLAN_TEMPLATE,
+    Piece,
+    PieceKey,
+    shared_pieces,
+    template_piece,
+)
+from recovery_service.domain.languages import LANGUAGES, Texts
+from recovery_service.errors import ContentNotApproved, NoSuchObject
+from recovery_service.models import Episode
+from recovery_service.services import plans, templates
+from recovery_service.services.content_decisions import APPROVE, newest_decisions
+from recovery_service.services.content_register import needs_approval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingPiece:
+    """A version that this patient's enrolment needs, and that nobody's approval stands for.
+
+    `replaced` says that the plan was drafted from a version that is gone: it cannot be
+    approved any more, the plan has to be drafted again.
+    """
+
+    kind: str
+    code: str
+    version: int
+    content_hash: str
+    title: Texts
+    replaced: bool = False
+
+
+def missing_for(session: Session, content: Content, episode: Episode) -> tuple[MissingPiece, ...]:
+    """Return what has to be approved before this patient's phone may enrol.
+
+    Needed are the files that all operations share and the one plan template: the version
+    that the plan was drafted from, or else the one that a draft would begin from.
+    """
+    if not needs_approval(session, episode.clinic_id):
+        return ()
+    needed = [*map(_missing, shared_pieces(content)), _template(session, content, episode)]
+    approved = _approved(session, episode.clinic_id, needed)
+    return tuple(each for each in needed if _key(each) not in approved)
+
+
+def require_approved(session: Session, content: Content, episode: Episode) -> None:
+    """Raise ContentNotApproved, naming what is missing."""
+    missing = missing_for(session, content, episode)
+    if missing:
+        raise ContentNotApproved(missing)
+
+
+def _approved(session: Session, clinic_id: UUID, needed: list[MissingPiece]) -> set[PieceKey]:
+    decisions = newest_decisions(session, clinic_id, map(_key, needed))
+    return {key for key, each in decisions.items() if each.decision == APPROVE}
+
+
+def _key(missing: MissingPiece) -> PieceKey:
+    return PieceKey(missing.kind, missing.code, missing.content_hash)
+
+
+def _template(session: Session, content: Content, episode: Episode) -> MissingPiece:
+    try:
+        plan = plans.plan_of(session, episode)
+    except NoSuchObject:
+        chosen = templates.default_for(session, content, episode)
+        return _missing(template_piece(chosen))
+    current = templates.find(session, content, plan.template_code)
+    return MissingPiece(
+        kind=PLAN_TEMPLATE,
+        code=plan.template_code,
+        version=plan.template_version,
+        content_hash=plan.template_hash,
+        title=current.title if current else dict.fromkeys(LANGUAGES, plan.template_code),
+        replaced=current is None or current.content_hash != plan.template_hash,
+    )
+
+
+def _missing(piece: Piece) -> MissingPiece:
+    return MissingPiece(
+        kind=piece.kind,
+        code=piece.code,
+        version=piece.version,
+        content_hash=piece.content_hash,
+        title=piece.title,
+    )
