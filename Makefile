@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
+INSTALLED_MUTANTS := $(VENV)/installed-mutants
 INSTALLED_BENCH := $(VENV)/installed-bench
 PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
@@ -55,7 +56,7 @@ nightly: check walkthrough ## check, the walkthrough, the promises at full size,
 	$(NIGHTLY) $(BIN)/python -m pytest tests/chaos tests/reminders/test_life.py tests/safety_rules
 	$(OLDEST) $(PYTEST)
 
-mutants: $(INSTALLED_DEV) ## change the rules' code on purpose, and count what the tests notice
+mutants: $(INSTALLED_MUTANTS) ## change the rules' code on purpose, and count what the tests notice
 	rm -rf mutants
 	$(BIN)/mutmut run --max-children $(PROCESSES)
 	$(BIN)/mutmut export-cicd-stats
@@ -72,6 +73,8 @@ lock: $(INSTALLED_DEV) ## pin the newest releases that pyproject.toml allows
 	$(COMPILE) pyproject.toml --extra build --output-file requirements.txt
 	$(COMPILE) pyproject.toml --extra build --extra dev --constraint requirements.txt \
 		--output-file requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra build --extra mutants --constraint requirements-dev.txt \
+		--output-file requirements-mutants.txt
 	$(COMPILE) benchmarks/requirements.in --constraint requirements-dev.txt \
 		--output-file benchmarks/requirements.txt
 
@@ -90,6 +93,10 @@ $(INSTALLED): $(BIN)/python requirements.txt pyproject.toml
 
 $(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+$(INSTALLED_MUTANTS): $(INSTALLED_DEV) requirements-mutants.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-mutants.txt
 	@touch $@
 
 $(INSTALLED_BENCH): $(INSTALLED_DEV) benchmarks/requirements.txt
