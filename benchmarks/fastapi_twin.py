@@ -125,6 +125,7 @@ class CheckIn(Base):
     reported_by: Mapped[str | None]
     entered_by: Mapped[UUID | None]
     device_id: Mapped[UUID | None]
+    device_verdict: Mapped[dict[str, Any] | None]
 
 
 class NewCheckIn(BaseModel):

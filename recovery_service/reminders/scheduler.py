@@ -96,12 +96,14 @@ def _scheduler(
     steps = [
         ("materialise", rhythm.tick, partial(_materialise, loop, fallen)),
         ("sweep", max(rhythm.sweep, rhythm.tick), loop.sweep),
-        ("escalate", max(rhythm.sweep, rhythm.tick), loop.escalate),
         ("notify", rhythm.tick, loop.notify),
         ("heartbeat", rhythm.heartbeat, beat),
         *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
         *((f"sync_{name}", rhythm.tick, partial(loop.sync, name)) for name in loop.synced),
     ]
+    # A step that asks the database nothing would say that it is back.
+    if loop.sender.watching is not None:
+        steps.append(("escalate", max(rhythm.sweep, rhythm.tick), loop.escalate))
     for name, every, step in steps:
         seconds = every.total_seconds()
         scheduler.add_job(outage.bear, "interval", (name, step), seconds=seconds, id=name)

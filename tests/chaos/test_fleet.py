@@ -27,6 +27,7 @@ from tests.chaos.crowd import Crowd
 
 SEED = 20261122
 ROWS, CHUNK, KILLS = 80, 10, 3
+BEATING = "SELECT FROM worker_heartbeat"
 TOTALS = "SELECT figures -> 'since_start' FROM worker_heartbeat"
 # As if its lease had run out.
 END_LEASES = "UPDATE delivery SET wake_at = now() WHERE owner = ANY (%s) RETURNING id"
@@ -101,6 +102,8 @@ def test_a_message_delivered_again_and_again_changes_nothing(
     broker.put(messages)
     eventually(lambda: broker.waiting() == [], "late copies are taken, too")
     _wait_until_counted(ward, crowd, "sent")
+    # The other may have done it all before this one was up.
+    eventually(lambda: len(ward.read(BEATING)) == 3, "each process says that it lives")
     _end([worker, *fleet])
     assert_balanced(ward, crowd)
     assert set(arrivals(ward).values()) == {1}
