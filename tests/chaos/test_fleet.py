@@ -113,7 +113,7 @@ def test_killing_the_fleet_loses_nothing_and_repeats_at_most_a_chunk_each_time(
     ward: Ward, crowd_of: Crowds
 ) -> None:
     crowd = crowd_of(ROWS)
-    ward.provider.behave(delay=0.1)
+    ward.provider.behave(delay=0.5)
     chance = random.Random(SEED)  # noqa: S311 - a repeatable run
     ward.environ["RECOVERY_LEASE_SECONDS"] = "4"
     ward.start()
