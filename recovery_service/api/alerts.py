@@ -6,7 +6,6 @@ from uuid import UUID
 
 import structlog
 
-from recovery_service.api.alert_views import alert_as_json, bundle_as_json, story_as_json
 from recovery_service.api.blueprint import ApiBlueprint
 from recovery_service.api.pagination import Keyset, Page, page_schema
 from recovery_service.api.schemas.alerts import (
@@ -28,6 +27,7 @@ from recovery_service.extensions import parts
 from recovery_service.models import Alert
 from recovery_service.services import alerts
 from recovery_service.services.alert_reads import read_bundles, read_story, story_of
+from recovery_service.services.alert_views import alert_as_json, bundle_as_json, story_as_json
 
 log = structlog.get_logger()
 blueprint = ApiBlueprint(

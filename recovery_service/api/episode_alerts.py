@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from recovery_service.api.alert_views import alert_as_json
 from recovery_service.api.blueprint import ApiBlueprint
 from recovery_service.api.schemas.alerts import AlertListSchema
 from recovery_service.auth import allow, current_actor, request_language, request_time
@@ -12,6 +11,7 @@ from recovery_service.domain.access import CARE
 from recovery_service.extensions import parts
 from recovery_service.services import audit
 from recovery_service.services.alert_reads import alerts_of_episode
+from recovery_service.services.alert_views import alert_as_json
 from recovery_service.services.scope import episode_in_scope
 
 blueprint = ApiBlueprint(

@@ -8,6 +8,7 @@ from flask import Flask
 
 from recovery_service.auth.access import open_route
 from recovery_service.dashboard import (
+    alerts,
     caseload,
     content_approvals,
     enrolment,
@@ -21,7 +22,7 @@ from recovery_service.dashboard.pages import pages, secure_pages, use_error_page
 __all__ = ["init_dashboard"]
 
 # Each of these adds its routes to `pages` when it is imported.
-PAGES = (sign_in, caseload, register, patient, plan, enrolment, content_approvals)
+PAGES = (sign_in, caseload, register, patient, alerts, plan, enrolment, content_approvals)
 
 
 def init_dashboard(app: Flask) -> None:

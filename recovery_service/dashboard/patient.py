@@ -12,6 +12,7 @@ from recovery_service.dashboard.pages import LANGUAGE, page, pages
 from recovery_service.dashboard.pain_chart import drawn_reference, pain_chart, pain_series
 from recovery_service.database import transaction
 from recovery_service.domain.access import CARE
+from recovery_service.domain.alerts import RESOLUTIONS
 from recovery_service.domain.attention import is_warning_sign, needs_a_look
 from recovery_service.extensions import parts
 from recovery_service.models import CheckIn, PlanItem
@@ -32,8 +33,10 @@ def patient(patient_id: UUID) -> Response:
     return show_patient(patient_id)
 
 
-def show_patient(patient_id: UUID, status: int = 200, *, problem: str | None = None) -> Response:
-    """Render the page, with what went wrong beside the plan."""
+def show_patient(
+    patient_id: UUID, status: int = 200, *, problem: str | None = None, told: str | None = None
+) -> Response:
+    """Render the page, with what went wrong beside the plan, or (`told`) beside the alerts."""
     with transaction() as session:
         shown = read_patient_page(
             session,
@@ -51,6 +54,8 @@ def show_patient(patient_id: UUID, status: int = 200, *, problem: str | None = N
         status,
         shown=shown,
         problem=problem,
+        refused=told,
+        resolutions=RESOLUTIONS,
         chart=pain_chart(pain, names, surgery) if pain else None,
         pain_names=names,
         pain_rows=_rows(pain),

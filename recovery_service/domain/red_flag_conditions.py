@@ -112,6 +112,8 @@ class NoteWords:
     def facts(self, answers: Answers, note: str | None, day: date) -> tuple[Fact, ...]:
         """Return the phrases that were found, each as the list spells it."""
         del answers
+        if not note:
+            return ()
         found = crisis_words_in(self.words, note)
         return tuple(_fact("note", day, phrase, {"note": "crisis_words"}) for phrase in found)
 

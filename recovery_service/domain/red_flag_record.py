@@ -117,9 +117,13 @@ class Record:
         """Return the facts of each check-in of the day that meets all conditions."""
         found: list[Fact] = []
         for told in self.of_the_day:
-            parts = [one.facts(told.answers, told.note, self.day) for one in conditions]
-            if all(parts):
-                found += [fact for part in parts for fact in part]
+            met: list[Fact] = []
+            for one in conditions:
+                if not (facts := one.facts(told.answers, told.note, self.day)):
+                    break
+                met += facts
+            else:
+                found += met
         return tuple(found)
 
     def series(self, items: Sequence[str]) -> tuple[Entry, ...]:
@@ -147,8 +151,3 @@ class Record:
             (day, max(entries[day] for entries in newest.values() if day in entries))
             for day in days
         )
-
-    def question(self, item: str) -> str:
-        """Return the item that a follow-up goes back to, or the item itself."""
-        show_if = self.catalogue.items[item].show_if
-        return item if show_if is None else self.question(show_if.item)

@@ -7,7 +7,7 @@ refuses with `ContentError` naming the file and the rule.
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from recovery_service.domain.check_in_items import Cadence, Catalogue, named_procedures
 from recovery_service.domain.content_fields import Fields
@@ -17,7 +17,11 @@ from recovery_service.domain.plan_template_fields import LAST_DAY, SOURCED, sour
 from recovery_service.domain.plan_template_parts import DRAFT, Sourced, content_hash
 from recovery_service.domain.red_flag_condition_fields import Vocabulary, ways
 from recovery_service.domain.red_flag_conditions import (
+    Answered,
     DayAfter,
+    FactIs,
+    NoteWords,
+    OfOneCheckIn,
     OfTheCourse,
     Way,
 )
@@ -88,6 +92,25 @@ class RedFlagRule(Sourced):
         return begun[-1] if begun else next((one.every_days for one in self.gaps), 0)
 
 
+class Path(NamedTuple):
+    """One way of a rule, laid out for judging: courses first, then questions.
+
+    The conditions on one check-in are together by the question that they go back to, because
+    a question and its follow-ups are taken from the same check-in.
+    """
+
+    courses: tuple[OfTheCourse | FactIs | DayAfter, ...]
+    questions: tuple[tuple[OfOneCheckIn, ...], ...]
+
+
+class Level(NamedTuple):
+    """A tier of a rule, with its text and the ways in which it is met."""
+
+    tier: str
+    text: Texts
+    paths: tuple[Path, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RedFlagRules:
     """All rules in the order of the file, and the catalogue that their items are of."""
@@ -97,6 +120,37 @@ class RedFlagRules:
     content_hash: str
     rules: tuple[RedFlagRule, ...]
     catalogue: Catalogue
+
+    @cached_property
+    def levels(self) -> Mapping[str, tuple[Level, ...]]:
+        """The tiers of each rule by its id, its own first: laid out once, judged often."""
+        return {
+            rule.id: tuple(
+                Level(tier, text, tuple(self._path(way) for way in when))
+                for tier, when, text in (
+                    (rule.tier, rule.when, rule.text),
+                    *((each.tier, each.when, each.text) for each in rule.escalations),
+                )
+            )
+            for rule in self.rules
+        }
+
+    def _path(self, way: Way) -> Path:
+        questions: dict[str, list[OfOneCheckIn]] = {}
+        courses: list[OfTheCourse | FactIs | DayAfter] = []
+        for one in way:
+            if isinstance(one, Answered):
+                questions.setdefault(self._question(one.item), []).append(one)
+            elif isinstance(one, NoteWords):
+                questions.setdefault("", []).append(one)  # the note is no item and has no name
+            else:
+                courses.append(one)
+        return Path(tuple(courses), tuple(tuple(together) for together in questions.values()))
+
+    def _question(self, item: str) -> str:
+        """Return the item that a follow-up goes back to, or the item itself."""
+        show_if = self.catalogue.items[item].show_if
+        return item if show_if is None else self._question(show_if.item)
 
     @cached_property
     def course_items(self) -> list[str]:

@@ -11,17 +11,13 @@ from uuid import UUID
 
 from recovery_service.domain.languages import Texts
 from recovery_service.domain.red_flag_conditions import (
-    Answered,
     DayAfter,
     Fact,
     FactIs,
-    NoteWords,
-    OfOneCheckIn,
     OfTheCourse,
-    Way,
 )
 from recovery_service.domain.red_flag_record import AnsweredReport, Record
-from recovery_service.domain.red_flag_rules import TIERS, RedFlagRule, RedFlagRules
+from recovery_service.domain.red_flag_rules import TIERS, Level, Path, RedFlagRule, RedFlagRules
 
 __all__ = ["AnsweredReport", "Fact", "Finding", "Situation", "evaluate"]
 
@@ -83,18 +79,19 @@ def evaluate(
     record = Record.of(
         rules.catalogue, history, episode_id=situation.episode_id, day=situation.local_date
     )
-    found = (_finding(rule, record, situation) for rule in rules.rules)
+    levels = rules.levels
+    found = (_finding(rule, levels[rule.id], record, situation) for rule in rules.rules)
     return tuple(sorted(filter(None, found), key=lambda one: TIERS.index(one.tier)))
 
 
-def _finding(rule: RedFlagRule, record: Record, situation: Situation) -> Finding | None:
+def _finding(
+    rule: RedFlagRule, levels: Iterable[Level], record: Record, situation: Situation
+) -> Finding | None:
     day = situation.recovery_day(situation.local_date)
     if situation.procedure not in rule.procedures or not rule.window.holds(day):
         return None
     asked = _Asked(rule=rule, record=record, situation=situation)
-    levels = [(rule.tier, rule.when, rule.text)]
-    levels += [(each.tier, each.when, each.text) for each in rule.escalations]
-    met = [(tier, text, facts) for tier, when, text in levels if (facts := asked.facts(when))]
+    met = [(tier, text, facts) for tier, text, paths in levels if (facts := asked.facts(paths))]
     if not met:
         return None
     tier, text, _ = min(met, key=lambda level: TIERS.index(level[0]))
@@ -122,32 +119,25 @@ class _Asked:
     record: Record
     situation: Situation
 
-    def facts(self, ways: Iterable[Way]) -> tuple[Fact, ...]:
+    def facts(self, paths: Iterable[Path]) -> tuple[Fact, ...]:
         """Return the facts of all ways that are met; none if none is."""
-        return _each_once(fact for way in ways for fact in self._of_way(way))
-
-    def _of_way(self, way: Way) -> tuple[Fact, ...]:
-        """Return the facts of a way; none unless all its conditions are met."""
-        questions: dict[str, list[OfOneCheckIn]] = {}
         found: list[Fact] = []
-        for one in way:
-            if isinstance(one, (Answered, NoteWords)):
-                questions.setdefault(self._question(one), []).append(one)
-            elif facts := self._of_course(one):
-                found += facts
-            else:
-                return ()
-        for together in questions.values():
-            facts = self.record.of_one_check_in(together)
-            if not facts:
-                return ()
-            found += facts
-        return tuple(found)
+        for path in paths:
+            found += self._of_path(path)
+        return _each_once(found)
 
-    def _question(self, condition: OfOneCheckIn) -> str:
-        if isinstance(condition, Answered):
-            return self.record.question(condition.item)
-        return ""  # the note is no item, so it has no name among them
+    def _of_path(self, path: Path) -> list[Fact]:
+        """Return the facts of a way; none unless all its conditions are met."""
+        found: list[Fact] = []
+        for one in path.courses:
+            if not (facts := self._of_course(one)):
+                return []
+            found += facts
+        for together in path.questions:
+            if not (facts := self.record.of_one_check_in(together)):
+                return []
+            found += facts
+        return found
 
     def _of_course(self, one: OfTheCourse | FactIs | DayAfter) -> tuple[Fact, ...]:
         """Return the facts of a condition that more than one check-in decides."""

@@ -112,6 +112,17 @@ def alerts_of_episode(
     return [dict(row) for row in rows.mappings()]
 
 
+def unresolved_of_episode(
+    session: Session, clinic_id: UUID, episode_id: UUID
+) -> list[Mapping[str, Any]]:
+    """Return what is not resolved in an episode, the most pressing first, then the oldest."""
+    rows = session.connection().exec_driver_sql(
+        _ALERTS + _UNRESOLVED + _OF_EPISODE, {"clinic_id": clinic_id, "episode_id": episode_id}
+    )
+    found = [dict(row) for row in rows.mappings()]
+    return sorted(found, key=lambda one: (TIERS.index(one["tier"]), one["raised_at"]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """One alert with all that happened to it, and what the patient was told and did."""

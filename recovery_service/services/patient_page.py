@@ -22,6 +22,8 @@ from recovery_service.models import (
 )
 from recovery_service.services import audit, plans
 from recovery_service.services.agenda import AgendaEntry, due_today
+from recovery_service.services.alert_reads import unresolved_of_episode
+from recovery_service.services.alert_views import alert_as_json
 from recovery_service.services.appointment_views import AppointmentView, appointments_of
 from recovery_service.services.check_in_reads import check_ins_of
 from recovery_service.services.episode_views import EpisodeView
@@ -44,6 +46,7 @@ class PatientPage:
 
     view: PatientView
     site: Site
+    alerts: Sequence[Mapping[str, Any]]
     plan: PlanView | None
     phase: Mapping[str, Any] | None
     templates: Sequence[TemplateSummary]
@@ -93,13 +96,10 @@ def read_patient_page(
     return PatientPage(
         view=view,
         site=session.get_one(Site, (episode.clinic_id, episode.site_id)),
+        alerts=_alerts(session, content, episode, now=now, language=language),
         plan=plan,
         phase=_phase(session, plan, view.episode),
-        templates=[
-            each
-            for each in all_templates(session, content)
-            if each.template.procedure == episode.procedure
-        ],
+        templates=_templates(session, content, episode),
         chosen_template=default_for(session, content, episode).code,
         progress=progress,
         weeks=exercise_weeks(session, episode, patient),
@@ -119,6 +119,19 @@ def read_patient_page(
         phone_enrolled=_enrolled(session, patient),
         code_waiting=waiting_code(session, patient, now=now),
     )
+
+
+def _templates(session: Session, content: Content, episode: Episode) -> list[TemplateSummary]:
+    every = all_templates(session, content)
+    return [each for each in every if each.template.procedure == episode.procedure]
+
+
+def _alerts(
+    session: Session, content: Content, episode: Episode, *, now: datetime, language: str
+) -> list[dict[str, Any]]:
+    """Return the alerts that are not resolved, the most pressing first."""
+    rows = unresolved_of_episode(session, episode.clinic_id, episode.id)
+    return [alert_as_json(content, row, now=now, language=language) for row in rows]
 
 
 def waiting_code(session: Session, patient: Patient, *, now: datetime) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Alerts as the API shows them, in the reader's language."""
+"""Alerts as they are shown, in the reader's language."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
