@@ -1,11 +1,13 @@
 """Transactions and the wall around them, as connections see it."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg import _queries
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -17,6 +19,8 @@ from recovery_service.database import (
 )
 from recovery_service.extensions import db
 from recovery_service.models import AuditEvent, Patient, Site
+from recovery_service.services.check_in_statement import HISTORY, RECORD
+from recovery_service.services.me import STATEMENT
 from tests.conftest import MONDAY
 from tests.factories import ClinicWithStaff, make_patient
 
@@ -191,3 +195,10 @@ def test_a_failed_statement_of_one_trip_is_undone_and_the_connection_goes_on(
         one_trip("SELECT 1/0", {}, clinic_id=clinic.id)
     assert one_trip(SITES, {}, clinic_id=clinic.id) == [(clinic.id,)]
     assert count_patients(clinic) == 0
+
+
+@pytest.mark.parametrize("statement", [RECORD, HISTORY, STATEMENT])
+def test_the_statements_of_the_hot_requests_are_kept_by_the_driver(statement: str) -> None:
+    """Planted: RECORD with its line breaks, read anew for each check-in."""
+    assert len(statement) <= _queries.MAX_CACHED_STATEMENT_LENGTH
+    assert len(set(re.findall(r"%\((\w+)\)s", statement))) <= _queries.MAX_CACHED_STATEMENT_PARAMS

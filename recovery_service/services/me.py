@@ -24,9 +24,9 @@ from recovery_service.domain.reminder_policy import policy_of
 from recovery_service.domain.zone_suggestion import suggested_zone
 from recovery_service.services.agenda import AGENDA_ROWS, AgendaEntry, agenda_values, read_agenda
 
-# One row about the person and then those of the agenda: a join on nothing puts them
-# side by side. Of the episodes the one that has not ended counts, else the last.
-STATEMENT = f"""
+# One row about the person and then those of the agenda: a join on nothing puts them side by side.
+# Of the episodes the one that has not ended counts, else the last. Kept short: see `RECORD`.
+_STATEMENT = f"""
 WITH person AS MATERIALIZED (
 SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
        p.preferences::text AS preferences,
@@ -78,6 +78,7 @@ SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
 )
 SELECT person.*, day.* FROM person FULL JOIN ({AGENDA_ROWS}) AS day ON false
 """
+STATEMENT = " ".join(_STATEMENT.split())
 
 # Of several roles, the one in which a patient knows somebody.
 _ROLES = ("physiotherapist", "surgeon", "coordinator", "admin")
