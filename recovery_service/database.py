@@ -20,6 +20,7 @@ from recovery_service.clock import Clock, uptime
 from recovery_service.extensions import db
 
 _SCOPE = "SELECT set_config('app.clinic_id', %s, true)"
+_SCOPE_IN_TURN = f"{_SCOPE}, pg_advisory_xact_lock(%s)"
 _clinic: ContextVar[UUID | None] = ContextVar("clinic", default=None)
 _unscoped: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
@@ -110,12 +111,13 @@ Ask = Callable[..., list[list[Any]]]
 
 
 @contextmanager
-def few_trips(clinic_id: UUID) -> Iterator[Ask]:
+def few_trips(clinic_id: UUID, turn: int | None = None) -> Iterator[Ask]:
     """Run a transaction whose every `ask` is one round trip, and commit at its end.
 
     For the same few requests as `one_trip`, where what is written has to be looked at before
     it may be acknowledged. `ask` takes statements with their values, runs them in order, and
-    returns the rows of each.
+    returns the rows of each. Of the transactions with one `turn` one runs at a time, and sees
+    all that those before it wrote.
     """
     fairy = db.engine.raw_connection()
     driver: psycopg.Connection[Any] = fairy.driver_connection  # type: ignore[assignment]
@@ -126,7 +128,10 @@ def few_trips(clinic_id: UUID) -> Iterator[Ask]:
         with driver.pipeline():
             if not begun:
                 driver.execute("BEGIN")
-                driver.execute(_SCOPE, (str(clinic_id),))
+                if turn is None:
+                    driver.execute(_SCOPE, (str(clinic_id),))
+                else:
+                    driver.execute(_SCOPE_IN_TURN, (str(clinic_id), turn))
                 begun = True
             cursors = [driver.execute(sql, values, prepare=True) for sql, values in steps]
         return [cursor.fetchall() if cursor.description else [] for cursor in cursors]

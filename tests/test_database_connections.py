@@ -85,7 +85,7 @@ def test_few_trips_are_one_each_and_the_commit(
     trips, clinic = watched
 
     def work() -> None:
-        with few_trips(clinic.id) as ask:
+        with few_trips(clinic.id, 7) as ask:
             ask((SITES, {}), (SITES, {}), (SITES, {}))
 
     assert spent(trips, work) == 2

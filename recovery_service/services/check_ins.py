@@ -47,7 +47,7 @@ _DAY = timedelta(days=1)
 _TURN = "SELECT pg_advisory_xact_lock(%(turn)s)"
 _TURNS = 2**63
 
-Trips = Callable[[UUID], AbstractContextManager[Ask]]
+Trips = Callable[[UUID, int], AbstractContextManager[Ask]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +94,8 @@ def record_check_in(
     ClientIdReused, NoSuchObject (a patient without an episode).
     """
     new, values = _read(content, reporter, new, now=now)
-    with trips(reporter.clinic_id) as ask:
-        _, rows, history = ask((_TURN, values), (RECORD, values), (HISTORY, values))
+    with trips(reporter.clinic_id, values["turn"]) as ask:
+        rows, history = ask((RECORD, values), (HISTORY, values))
         outcome = Outcome.of(rows)
         if outcome.stored:
             return _judged(ask, content, reporter, new, values, outcome, history, now=now)
