@@ -176,6 +176,8 @@ def run(app: Celery, hand: Hand) -> None:
     def send(**message: Any) -> None:
         hand.take(message)
 
+    # Also while Celery starts: a process that is told to end just then goes as all others do.
+    _end_on_signals(_end)
     app.task(name=TASK)(send)
     logging.captureWarnings(capture=True)
     worker = _Worker(
@@ -201,11 +203,15 @@ class _Worker(Worker):  # type: ignore[misc]
         Celery looks whether it is to end when something happens. On an idle RabbitMQ that is
         every ten seconds; a timer is something, too.
         """
-        _end_on_signals(lambda: setattr(state, "should_stop", 0))
+        _end_on_signals(_end)
         worker.timer.call_repeatedly(LOOK_SECONDS, lambda: None)
 
     def set_process_status(self, info: str) -> None:
         """Keep the command line as it was given."""
+
+
+def _end() -> None:
+    state.should_stop = 0
 
 
 def _end_on_signals(end: Callable[[], None]) -> None:

@@ -66,7 +66,7 @@ def test_a_worker_and_a_fleet_send_each_reminder_once(ward: Ward, crowd_of: Crow
     _wait_until_counted(ward, crowd, "sent")
     _wait_until_counted(ward, crowd, "handed_over", "kept")
     done = _totals(ward)
-    _end(workers)
+    _end(ward, workers)
     assert done["handed_over"] >= crowd.size // 2, "the broker was of use"
     assert ward.count("SELECT count(*) FROM worker_heartbeat WHERE stopped_at IS NULL") == 0
 
@@ -102,9 +102,7 @@ def test_a_message_delivered_again_and_again_changes_nothing(
     broker.put(messages)
     eventually(lambda: broker.waiting() == [], "late copies are taken, too")
     _wait_until_counted(ward, crowd, "sent")
-    # The other may have done it all before this one was up.
-    eventually(lambda: len(ward.read(BEATING)) == 3, "each process says that it lives")
-    _end([worker, *fleet])
+    _end(ward, [worker, *fleet])
     assert_balanced(ward, crowd)
     assert set(arrivals(ward).values()) == {1}
 
@@ -146,7 +144,7 @@ def test_without_its_broker_a_worker_sends_by_itself_and_says_so_once(
     _put_nothing(broker)
     eventually(lambda: broker.waiting() == [], "the fleet has waited for its broker")
     _wait_until_counted(ward, crowd, "kept")
-    _end(workers)
+    _end(ward, workers)
     assert ward.log is not None
     assert PASSWORD not in ward.log.read_text()
 
@@ -176,8 +174,12 @@ def _rang(ward: Ward, goal: int) -> bool:
     return len(arrivals(ward)) >= goal
 
 
-def _end(workers: list[Worker]) -> None:
-    """End processes as an operator does, and see that each goes by itself."""
+def _end(ward: Ward, workers: list[Worker]) -> None:
+    """End processes as an operator does, and see that each goes by itself.
+
+    Each is waited for: the others may have done it all before one of them was up.
+    """
+    eventually(lambda: len(ward.read(BEATING)) >= len(workers), "each says that it lives")
     for worker in workers:
         worker.send(signal.SIGTERM)
     assert [worker.ended() for worker in workers] == [0] * len(workers)
