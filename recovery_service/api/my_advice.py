@@ -90,5 +90,11 @@ def _shown(advice: Advice, alert: Alert, language: str) -> dict[str, Any]:
         "about": advice.about,
         "given_at": advice.given_at,
         "state": alert.state,
-        "seen_at": alert.acknowledged_at,
+        "seen_at": _seen_at(advice, alert),
     }
+
+
+def _seen_at(advice: Advice, alert: Alert) -> datetime | None:
+    """Return when staff looked, if that was after this was reported and not before."""
+    seen = alert.acknowledged_at
+    return seen if seen is not None and seen >= advice.given_at else None

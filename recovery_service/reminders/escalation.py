@@ -92,7 +92,11 @@ class _Lapsed(NamedTuple):
             hours=orjson.loads(self.opening_hours),
             holidays=frozenset(self.holidays),
         )
-        return policy.paces[self.tier].escalate_by(times, now) or now + _ANYWAY
+        try:
+            due = policy.paces[self.tier].escalate_by(times, now)
+        except ValueError:  # a zone that the zone data no longer have keeps nobody else waiting
+            due = None
+        return due or now + _ANYWAY
 
 
 def escalate(transaction: Transaction, policy: AlertPolicy, *, now: datetime, batch: int) -> int:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
+import structlog
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.adherence import UNANSWERED, Outcome, Pause, adherence
@@ -29,85 +30,16 @@ from recovery_service.reminders.colleagues import (
     colleagues_by_patient,
     covers_by_patient,
 )
+from recovery_service.reminders.not_done_statements import FACTS, WRITE
 from recovery_service.reminders.work import array, run
+
+log = structlog.get_logger(__name__)
 
 #: A share of fewer sessions says nothing: one of two is half.
 LEAST_SESSIONS = 4
 _WEEK = timedelta(days=7)
 _REACH = timedelta(days=21)
 _EXERCISE = sorted(name for name, kind in REMINDER_KINDS.items() if kind.counts == "exercise")
-
-# A patient without a smartphone is called instead (`GET /call-tasks`). Of each episode a few
-# weeks are read, whatever its history's length.
-_FACTS = """
-SELECT e.clinic_id, e.patient_id, e.id, e.procedure, e.surgery_date, e.discharge_date,
-       e.monitored_until, p.time_zone, p.preferences -> 'pause', s.time_zone, s.opening_hours::text,
-       ARRAY(SELECT h.day FROM site_holiday h
-              WHERE h.clinic_id = s.clinic_id AND h.site_id = s.id
-                AND h.day BETWEEN %(today)s::date - 1 AND %(today)s::date + 61),
-       silence.missed, sessions.days, last.rows
-  FROM unnest(%(clinics)s::uuid[], %(patients)s::uuid[], %(episodes)s::uuid[])
-       AS w (clinic_id, patient_id, episode_id)
-  JOIN episode e ON e.clinic_id = w.clinic_id AND e.id = w.episode_id AND e.state = 'open'
-  JOIN patient p ON p.clinic_id = w.clinic_id AND p.id = w.patient_id AND p.contact_mode = 'app'
-  JOIN site s ON s.clinic_id = e.clinic_id AND s.id = e.site_id
- CROSS JOIN LATERAL (
-       SELECT count(*) AS missed
-         FROM schedule h
-         JOIN occurrence o ON o.clinic_id = h.clinic_id AND o.lineage_id = h.id
-                          AND o.occ_key >= %(reach)s AND o.occ_key < %(until)s
-        WHERE h.clinic_id = w.clinic_id AND h.patient_id = w.patient_id
-          AND h.episode_id = w.episode_id AND h.kind = 'check_in' AND o.state = 'missed'
-          AND o.reason = ANY (%(unanswered)s)
-          AND o.local_date > coalesce((
-              SELECT max(k.local_date) FROM check_in k
-               WHERE k.clinic_id = w.clinic_id AND k.episode_id = w.episode_id),
-              e.discharge_date - 1)) silence
- CROSS JOIN LATERAL (
-       SELECT jsonb_agg(jsonb_build_array(d.kind, d.local_date, d.state, d.reason, d.count)) AS days
-         FROM (SELECT h.kind, o.local_date, o.state, o.reason, count(*) AS count
-                 FROM schedule h
-                 JOIN occurrence o ON o.clinic_id = h.clinic_id AND o.lineage_id = h.id
-                                  AND o.occ_key >= %(week)s AND o.occ_key < %(until)s
-                WHERE h.clinic_id = w.clinic_id AND h.patient_id = w.patient_id
-                  AND h.episode_id = w.episode_id AND h.kind = ANY (%(exercise)s)
-                GROUP BY h.kind, o.local_date, o.state, o.reason) d) sessions
- CROSS JOIN LATERAL (
-       SELECT jsonb_agg(jsonb_build_array(a.id, a.rule_id, a.tier, a.state, a.resolved_at)) AS rows
-         FROM (SELECT DISTINCT ON (b.rule_id) b.*
-                 FROM alert b
-                WHERE b.clinic_id = w.clinic_id AND b.episode_id = w.episode_id
-                  AND b.rule_id = ANY (%(rules)s)
-                ORDER BY b.rule_id, b.state = 'resolved', b.raised_at DESC) a) last
-"""
-
-_WRITE = """
-WITH found AS (
-    SELECT * FROM jsonb_to_recordset(%(found)s::jsonb)
-        AS f (clinic_id uuid, id uuid, event_id uuid, patient_id uuid, episode_id uuid,
-              rule_id text, rule_version int, tier text, respond_by timestamptz, about date,
-              facts jsonb)
-), raised AS (
-    INSERT INTO alert (clinic_id, id, patient_id, episode_id, rule_id, rule_version, tier, state,
-                       raised_at, found_at, respond_by, escalation, version, created_at,
-                       updated_at)
-    SELECT clinic_id, id, patient_id, episode_id, rule_id, rule_version, tier, 'open', %(now)s,
-           %(now)s, respond_by, 0, 1, %(now)s, %(now)s
-      FROM found
-    ON CONFLICT DO NOTHING
-    RETURNING clinic_id, id
-), noted AS (
-    INSERT INTO alert_event (clinic_id, id, alert_id, at, kind, tier, about, facts)
-    SELECT f.clinic_id, f.event_id, f.id, %(now)s, 'raised', f.tier, f.about, f.facts
-      FROM found f JOIN raised r ON r.clinic_id = f.clinic_id AND r.id = f.id
-)
-INSERT INTO staff_notice (clinic_id, id, alert_id, staff_id, cause, state, wake_at, attempts,
-                          created_at)
-SELECT n.clinic_id, n.id, n.alert_id, n.staff_id, 'raised', 'ready', %(now)s, 0, %(now)s
-  FROM jsonb_to_recordset(%(notices)s::jsonb)
-       AS n (clinic_id uuid, id uuid, alert_id uuid, staff_id uuid)
-  JOIN raised r ON r.clinic_id = n.clinic_id AND r.id = n.alert_id
-"""
 
 
 class Missed(NamedTuple):
@@ -175,6 +107,7 @@ class _Raised(NamedTuple):
     finding: Finding
     id: UUID
     today: date
+    respond_by: datetime | None
 
 
 def judge_missed(
@@ -184,13 +117,22 @@ def judge_missed(
     episodes = sorted(set(missed))
     if not episodes:
         return 0
-    rows = run(session, _FACTS, _values(episodes, watching.rules, now))
-    raised = [one for row in rows for one in _judged(_Known._make(row), watching, now)]
+    rows = run(session, FACTS, _values(episodes, watching.rules, now))
+    raised = [one for row in rows for one in _borne(_Known._make(row), watching, now)]
     if raised:
         notices = _notices(session, raised, now)
-        found = [_as_row(one, watching.policy, now) for one in raised]
-        run(session, _WRITE, {"found": _json(found), "notices": _json(notices), "now": now})
+        found = [_as_row(one, now) for one in raised]
+        run(session, WRITE, {"found": _json(found), "notices": _json(notices), "now": now})
     return len(raised)
+
+
+def _borne(known: _Known, watching: Watching, now: datetime) -> list[_Raised]:
+    """Judge an episode; one that cannot be judged keeps nobody else's occurrences open."""
+    try:
+        return _judged(known, watching, now)
+    except Exception:
+        log.exception("episode_not_judged", episode_id=known.episode_id)
+        return []
 
 
 def _judged(known: _Known, watching: Watching, now: datetime) -> list[_Raised]:
@@ -216,7 +158,8 @@ def _judged(known: _Known, watching: Watching, now: datetime) -> list[_Raised]:
         rule = finding.rule_id
         step = raising(finding.tier, silences[rule], last.get(rule), now=now).step
         if step is Step.RAISED:
-            found.append(_Raised(known, finding, new_id(now=now), today))
+            due = watching.policy.paces[finding.tier].respond_by(known.times, now)
+            found.append(_Raised(known, finding, new_id(now=now), today, due))
     return found
 
 
@@ -243,7 +186,7 @@ def _values(episodes: Sequence[Missed], rules: RedFlagRules, now: datetime) -> d
     }
 
 
-def _as_row(one: _Raised, policy: AlertPolicy, now: datetime) -> dict[str, Any]:
+def _as_row(one: _Raised, now: datetime) -> dict[str, Any]:
     known, finding = one.known, one.finding
     return {
         "clinic_id": known.clinic_id,
@@ -254,7 +197,7 @@ def _as_row(one: _Raised, policy: AlertPolicy, now: datetime) -> dict[str, Any]:
         "rule_id": finding.rule_id,
         "rule_version": finding.rule_version,
         "tier": finding.tier,
-        "respond_by": policy.paces[finding.tier].respond_by(known.times, now),
+        "respond_by": one.respond_by,
         "about": one.today,
         "facts": [fact.as_json() for fact in finding.facts],
     }

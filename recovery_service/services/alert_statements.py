@@ -10,6 +10,7 @@ SELECT a.id, a.rule_id, a.tier, a.state, a.respond_by, a.resolved_at
         WHERE b.clinic_id = %(clinic_id)s AND b.episode_id = %(episode_id)s
           AND b.rule_id = ANY (%(rules)s)
         ORDER BY b.rule_id, b.state = 'resolved', b.raised_at DESC))
+ ORDER BY a.id
    FOR UPDATE
 """
 

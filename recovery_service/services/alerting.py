@@ -37,7 +37,8 @@ NOTE = "note"
 class Reported:
     """The report that was judged, and where its episode stands.
 
-    `today` is the patient's date, by which absences and the care team are read.
+    `today` is the patient's date, by which absences and the care team are read. Where nobody
+    watches any more (`watched`), alerts are raised without a time by which somebody looks.
     """
 
     clinic_id: UUID
@@ -47,6 +48,7 @@ class Reported:
     supersedes: UUID | None
     today: date
     times: OpeningTimes
+    watched: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,8 @@ def _raised(
         done = Raising(step=Step.FOUND_AGAIN, alert=known)
     else:
         done = raising(tier, silences[rule], known, now=now)
-    due = policy.paces[tier].respond_by(reported.times, now) if done.asks else None
+    promised = done.asks and reported.watched
+    due = policy.paces[tier].respond_by(reported.times, now) if promised else None
     if done.alert is not None and done.alert.state == AlertState.OPEN:
         due = min(filter(None, (due, done.alert.respond_by)), default=None)
     return _Raised(
@@ -146,7 +149,7 @@ def _raised(
 
 
 def _written(raised: Sequence[_Raised]) -> dict[str, str]:
-    """Return the rows of `_WRITE`, but for the notices."""
+    """Return the rows of `WRITE`, but for the notices."""
     return {
         "raised": _json([_alert(one) for one in raised if one.raising.alert is None]),
         "changed": _json([change for one in raised if (change := _change(one))]),

@@ -40,11 +40,13 @@ def acknowledge(
 ) -> Alert:
     """Say that somebody looks at it; whoever does has it, unless somebody else does already.
 
-    Twice is once. Raises NoSuchObject, AlertResolved.
+    Twice is once, but a note is kept each time. Raises NoSuchObject, AlertResolved.
     """
     alert = _unresolved(session, actor, alert_id)
     if alert.state == AlertState.OPEN:
         _acknowledge(session, actor, alert, note, now=now)
+    elif note:
+        _note(session, actor, alert, "noted", now=now, note=note)
     return alert
 
 
@@ -171,6 +173,7 @@ def end_alerts(session: Session, actor: Actor, episode_id: UUID, *, now: datetim
             Alert.episode_id == episode_id,
             Alert.state != AlertState.RESOLVED,
         )
+        .order_by(Alert.id)
         .with_for_update()
     )
     for alert in rows:

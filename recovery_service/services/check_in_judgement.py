@@ -1,6 +1,6 @@
 """Judging a stored report: what it means, who is told, and what the patient is promised."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,15 +13,13 @@ from recovery_service.domain.content import Content
 from recovery_service.domain.emergency_numbers import Directory
 from recovery_service.domain.judgement import Judged, PastReport, judge_report
 from recovery_service.domain.local_time import local_date
-from recovery_service.domain.monitoring import Waiting, Watch
+from recovery_service.domain.monitoring import NOT_MONITORED, Waiting, Watch
 from recovery_service.domain.opening_times import OpeningTimes
 from recovery_service.domain.red_flag_rules import TIERS
 from recovery_service.domain.red_flags import Situation
 from recovery_service.models import Advice, CheckIn
-from recovery_service.services.alerting import NOTE, Advised, Reported, raise_alerts
+from recovery_service.services.alerting import NOTE, Advised, Ask, Reported, raise_alerts
 from recovery_service.services.check_in_statement import Outcome
-
-Ask = Callable[..., list[list[Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +69,14 @@ def told_before(
 ) -> Verdict:
     """Return what the patient was told when the report came first; its alerts as they are."""
     rows = session.scalars(
-        select(Advice)
-        .where(Advice.clinic_id == stored.clinic_id, Advice.check_in_id == stored.id)
-        .order_by(Advice.id)
+        select(Advice).where(Advice.clinic_id == stored.clinic_id, Advice.check_in_id == stored.id)
     )
+    order = {rule.id: place for place, rule in enumerate(content.red_flags.rules)}
     advised = [_as_told(row) for row in rows]
     return Verdict(
-        advised=sorted(advised, key=lambda one: TIERS.index(one.tier)),
+        advised=sorted(
+            advised, key=lambda one: (TIERS.index(one.tier), order.get(one.rule_id, len(order)))
+        ),
         watch=watch_of(content, outcome, time_zone=stored.time_zone, now=now),
         waiting=_waiting(outcome, (), now=now),
         earlier=_reports(history),
@@ -170,6 +169,7 @@ def _advised(
         supersedes=values["supersedes"],
         today=local_date(values["time_zone"], now),
         times=watch.times,
+        watched=watch.state(now, values["time_zone"]) != NOT_MONITORED,
     )
     silences = {rule.id: rule.silence_days for rule in content.red_flags.rules}
     return raise_alerts(ask, reported, judged, content.alert_policy, silences, now=now)

@@ -30,9 +30,9 @@ from recovery_service.domain.content import Content
 from recovery_service.domain.local_time import local_date
 from recovery_service.errors import ClientIdReused, Invalid
 from recovery_service.models import CheckIn, Episode
+from recovery_service.services.alerting import Ask
 from recovery_service.services.check_in_credit import EXERCISE, credit_day, lock_day
 from recovery_service.services.check_in_judgement import (
-    Ask,
     Verdict,
     judge,
     report_of,

@@ -87,7 +87,9 @@ def test_an_alert_is_acknowledged_assigned_resolved_and_reopened_with_its_histor
     clock.advance(HOUR)
     seen = call("POST", f"{path}/acknowledge", json={"note": "Called, no answer"}).json
     assert (seen["state"], seen["assigned_name"]) == ("acknowledged", "Test Physiotherapist")
-    call("POST", f"{path}/acknowledge", json={})  # twice is once
+    call("POST", f"{path}/acknowledge", json={})  # twice is once ...
+    clock.advance(HOUR)
+    call("POST", f"{path}/acknowledge", json={"note": "Called again"})  # ... but for what is said
     clock.advance(HOUR)
     surgeon = str(clinic.staff["surgeon"])
     assert call("POST", f"{path}/assign", json={"staff_id": surgeon}).json["assigned_to"] == surgeon
@@ -112,6 +114,7 @@ def test_an_alert_is_acknowledged_assigned_resolved_and_reopened_with_its_histor
     assert told == [
         ("raised", None),
         ("acknowledged", "Test Physiotherapist"),
+        ("noted", "Test Physiotherapist"),
         ("assigned", "Test Physiotherapist"),
         ("resolved", "Test Surgeon"),
         ("reopened", "Test Physiotherapist"),

@@ -142,6 +142,42 @@ def test_sent_again_it_is_answered_as_before_and_raises_nothing(
     assert len(rows(clinic.id, Alert)) == len(rows(clinic.id, AlertEvent)) == 1
 
 
+def test_several_advices_are_told_again_in_the_same_order(send: Send) -> None:
+    """Planted: ordered by their ids, which are by chance within a moment."""
+    same = {"id": str(uuid4())}
+    told = {"calf": "left", "wound": "open", "fall": True, "headache": "worse_upright"}
+    first = send(told, **same).json["advice"]
+    assert len(first) >= 4
+    assert send(told, **same).json["advice"] == first
+
+
+def test_what_was_reported_after_staff_looked_has_not_been_seen(
+    send: Send, call: Caller, staff: Caller, clinic: ClinicWithStaff, clock: ManualClock
+) -> None:
+    send({"calf": "left"})
+    settle(staff, clinic, "acknowledge")
+    clock.advance(DAY)
+    send({"calf": "left"})
+    later, earlier = call("GET", "/me/advice").json["items"]
+    assert (later["seen_at"], at(earlier["seen_at"])) == (None, MONDAY)
+
+
+def test_when_nobody_watches_any_more_no_time_is_promised(
+    send: Send, clinic: ClinicWithStaff
+) -> None:
+    """Planted: the time promised all the same, beside the sentence that nobody reads it."""
+    with transaction(clinic.id) as session:
+        session.execute(update(Episode).values(monitored_until=MONDAY.date() - DAY))
+    answer = send({"saddle_numb": True}).json
+    assert [each["rule"] for each in answer["advice"]] == ["CES1"]
+    assert (answer["monitoring"]["state"], answer["monitoring"]["respond_by"]) == (
+        "not_monitored",
+        None,
+    )
+    assert "Nobody reads this answer." in answer["monitoring"]["until_then"]
+    assert [each.respond_by for each in rows(clinic.id, Alert)] == [None]
+
+
 def test_a_new_finding_attaches_to_the_open_alert(
     send: Send, clinic: ClinicWithStaff, clock: ManualClock
 ) -> None:
@@ -360,7 +396,10 @@ def test_the_patient_says_what_was_done_and_sees_that_staff_have_seen_it(
     (mine,) = call("GET", "/me/advice").json["items"]
     assert (mine["state"], at(mine["seen_at"])) == ("acknowledged", MONDAY)
     monitoring = call("GET", "/me").json["monitoring"]
-    assert "Your care team saw this at 09:00 today." in monitoring["until_then"]
+    assert (
+        "Your care team last looked at what you reported at 09:00 today."
+        in monitoring["until_then"]
+    )
 
 
 def test_another_patients_advice_does_not_exist(

@@ -123,7 +123,7 @@ def test_a_promise_that_has_lapsed_is_not_repeated(content: Content) -> None:
 
 def test_what_staff_have_seen_is_told_with_its_time(content: Content) -> None:
     answer = told(content, seen_at=MONDAY - timedelta(minutes=30))
-    assert "Your care team saw this at 08:30 today." in answer["until_then"]
+    assert "Your care team last looked at what you reported at 08:30 today." in answer["until_then"]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,29 @@ def test_a_patient_without_a_smartphone_is_called_and_not_alerted(
     assert raised(bench) == []
 
 
+def test_whose_phone_never_enrolled_is_a_reason_of_its_own_and_not_silent(
+    bench: Bench, clinic: ClinicWithStaff
+) -> None:
+    patient = bench.patient(clinic, phone=False)
+    bench.plan(patient, rule(), kind="check_in")
+    days_pass(bench, 4)
+    assert raised(bench) == []
+
+
+def test_an_episode_that_cannot_be_judged_keeps_nobody_elses_open(
+    bench: Bench, patient: PatientAtHome
+) -> None:
+    """Planted: the error passed on; the sweep closed nothing for anybody."""
+    other = bench.clinic()
+    broken = bench.patient(other)
+    bench.change(other.id, "UPDATE site SET time_zone = 'Mars/Base'")
+    for each in (patient, broken):
+        bench.plan(each, rule(), kind="check_in")
+    days_pass(bench, 2)
+    assert raised(bench) == [SILENCE]
+    assert bench.rows("SELECT count(*) FROM occurrence WHERE state = 'missed'") == [(4,)]
+
+
 @pytest.mark.parametrize("state", ["on_hold", "ended"])
 def test_what_is_held_or_over_is_not_silent(
     bench: Bench, clinic: ClinicWithStaff, patient: PatientAtHome, state: str
