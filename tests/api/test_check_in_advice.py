@@ -8,7 +8,9 @@ report judged on today's date alone.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,6 +32,7 @@ from recovery_service.models import (
     Site,
     StaffNotice,
 )
+from recovery_service.services.check_in_judgement import judge
 from tests.calls import Caller, at
 from tests.conftest import MONDAY
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
@@ -330,9 +333,21 @@ def test_on_hold_and_before_surgery_warning_signs_are_answered_all_the_same(
 
 
 def test_of_two_reports_at_once_the_second_is_judged_with_the_first(
-    app: Flask, patient: PatientAtHome, clock: ManualClock
+    app: Flask, patient: PatientAtHome, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two consecutive days of the worst pain, sent at the same moment by two threads."""
+    """Two consecutive days of the worst pain, sent at the same moment by two threads.
+
+    Whoever is judged first waits for the other to be judged beside it, which must not come.
+    Planted: no turn; both were stored, and neither knew of the other.
+    """
+    both = Barrier(2)
+
+    def judged_beside(*given: Any, **named: Any) -> Any:
+        with suppress(BrokenBarrierError):
+            both.wait(timeout=0.5)
+        return judge(*given, **named)
+
+    monkeypatch.setattr("recovery_service.services.check_ins.judge", judged_beside)
     clock.advance(DAY)
     headers, version = patient.bearer(), parts().content.check_ins.form_version
 
