@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -26,6 +27,8 @@ from recovery_service.embedded_postgres import EmbeddedPostgres
 from recovery_service.extensions import db
 from tests.conftest import MONDAY, running_app, settings_for
 from tests.factories import ClinicWithStaff, make_clinic, make_patient
+from tests.plan_rows import plan_item
+from tests.reports import report
 from tests.round_trips import RoundTrips, counted
 
 pytestmark = pytest.mark.database
@@ -89,6 +92,31 @@ def test_few_trips_are_one_each_and_the_commit(
             ask((SITES, {}), (SITES, {}), (SITES, {}))
 
     assert spent(trips, work) == 2
+
+
+def test_a_check_in_is_one_trip_and_its_commit_and_one_more_where_it_completes_sessions(
+    watched: tuple[RoundTrips, ClinicWithStaff],
+) -> None:
+    """Red when the sessions are credited in a transaction of their own, as they once were."""
+    trips, clinic = watched
+    patient = make_patient(clinic, now=MONDAY)
+    plan_item(patient, now=MONDAY)
+    now = iter(MONDAY + timedelta(seconds=second) for second in range(60))
+    assert spent(trips, lambda: report(patient, now=next(now), nrs_back=2)) == 2
+
+    another = iter(make_patient(clinic, now=MONDAY) for _ in range(9))
+
+    def exercised() -> None:
+        at_home = next(another)
+        plan_item(at_home, now=MONDAY)
+        before.append(trips.count)
+        report(at_home, now=next(now), nrs_back=2, sessions_done=1)
+        after.append(trips.count)
+
+    before: list[int] = []
+    after: list[int] = []
+    spent(trips, exercised)
+    assert after[-1] - before[-1] == 3
 
 
 def test_few_trips_see_one_clinic_and_are_undone_together(context: None) -> None:

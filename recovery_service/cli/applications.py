@@ -14,11 +14,10 @@ from recovery_service.app import create_app
 from recovery_service.database import transaction
 from recovery_service.domain.identifiers import new_id
 from recovery_service.extensions import db, parts
+from recovery_service.garbage import collect_rarely
 from recovery_service.reminders.dispatch import Sender
 from recovery_service.reminders.not_done import Watching
 from recovery_service.reminders.work import Transaction
-
-_ALLOCATIONS = 50_000  # containers more than are freed: several chunks, or ten times the usual
 
 
 def settings_here() -> Settings:
@@ -41,15 +40,9 @@ def application(settings: Settings, *, worker: bool = False) -> Iterator[Flask]:
 
 @contextmanager
 def collecting_rarely() -> Iterator[None]:
-    """Keep the garbage collector from what stays for good, and from each chunk of reminders.
-
-    It went through a whole application, again and again, to find nothing: a twelfth of a
-    sender's processor time.
-    """
+    """Collect garbage rarely meanwhile."""
     before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_ALLOCATIONS, *before[1:])
+    collect_rarely()
     try:
         yield
     finally:

@@ -3,7 +3,7 @@
 The request that matters most is the one that carries nearly all of the load, so the
 common case is one trip to the database and its commit: find the episode, store the report,
 close the day's check-in, drop its reminders, and bring the history that it is judged by. What
-it means is raised before it is acknowledged. What is rare takes a transaction of several.
+it means is raised before it is acknowledged. What the day still holds is completed in one more.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ from recovery_service.domain.local_time import local_date
 from recovery_service.errors import ClientIdReused, Invalid
 from recovery_service.models import CheckIn, Episode
 from recovery_service.services.alerting import Ask
-from recovery_service.services.check_in_credit import EXERCISE, credit_day, lock_day
+from recovery_service.services.check_in_credit import DAY_OF, EXERCISE, LOCK_DAY, credit_day
 from recovery_service.services.check_in_judgement import (
     Verdict,
     judge,
@@ -39,12 +39,10 @@ from recovery_service.services.check_in_judgement import (
     told_before,
 )
 from recovery_service.services.check_in_statement import HISTORY, RECORD, Outcome
-from recovery_service.services.device_plan import devices_owed_sync
 
 _DAY = timedelta(days=1)
 
 # One report of a patient at a time: of two, the second is judged with the first.
-_TURN = "SELECT pg_advisory_xact_lock(%(turn)s)"
 _TURNS = 2**63
 
 Trips = Callable[[UUID, int], AbstractContextManager[Ask]]
@@ -95,14 +93,31 @@ def record_check_in(
     """
     new, values = _read(content, reporter, new, now=now)
     with trips(reporter.clinic_id, values["turn"]) as ask:
-        rows, history = ask((RECORD, values), (HISTORY, values))
-        outcome = Outcome.of(rows)
+        outcome, history, held = _store(ask, values)
         if outcome.stored:
+            done = new.answers["sessions_done"] if values["sessions"] else 0
+            if held:
+                credit_day(ask, held, values, day=values["date"], sessions=done)
             return _judged(ask, content, reporter, new, values, outcome, history, now=now)
     with transaction() as session:
-        if outcome.more:
-            return _record_and_credit(session, content, reporter, new, values, now=now)
         return _repeated(session, outcome, history, content, reporter, new, now=now)
+
+
+def _store(ask: Ask, values: Mapping[str, Any]) -> tuple[Outcome, Sequence[Any], Sequence[Any]]:
+    """Store a report; return what came of it, its history, and what of its day is held.
+
+    Nothing is held where the report closes only what is a row already.
+    """
+    if not values["sessions"]:
+        rows, history = ask((RECORD, values), (HISTORY, values))
+        outcome = Outcome.of(rows)
+        if not outcome.more:
+            return outcome, history, ()
+    still = {**values, "locked": True}
+    _, rows, history, held = ask(
+        (LOCK_DAY, still), (RECORD, still), (HISTORY, still), (DAY_OF, still)
+    )
+    return Outcome.of(rows), history, held
 
 
 def _judged(
@@ -172,45 +187,6 @@ def _values(
         "turn": reporter.patient_id.int % _TURNS,
         "device_verdict": orjson.dumps(new.verdict).decode() if new.verdict else None,
     }
-
-
-def _record_and_credit(
-    session: Session, content: Content, reporter: Reporter, new: NewCheckIn,
-    values: dict[str, Any], *, now: datetime,
-) -> Recorded:  # fmt: skip
-    """Store a report whose day has more to close than the one statement can see."""
-    ask = _asking(session)
-    ask((_TURN, values))
-    lock_day(session, reporter.clinic_id, reporter.patient_id)
-    rows, history = ask((RECORD, values | {"locked": True}), (HISTORY, values))
-    outcome = Outcome.of(rows)
-    if not outcome.stored:
-        return _repeated(session, outcome, history, content, reporter, new, now=now)
-    credit_day(
-        session,
-        reporter.clinic_id,
-        reporter.patient_id,
-        outcome.episode_id,
-        check_in_id=new.id,
-        day=values["date"],
-        sessions=new.answers["sessions_done"] if values["sessions"] else 0,
-        now=now,
-    )
-    # Only here is anything closed of which a device has still to remind.
-    key = (session, reporter.clinic_id, reporter.patient_id)
-    devices_owed_sync(*key, but_not=reporter.device_id, now=now)
-    return _judged(ask, content, reporter, new, values, outcome, history, now=now)
-
-
-def _asking(session: Session) -> Ask:
-    """Return what runs statements as `few_trips` does, within a session's transaction."""
-    run = session.connection().exec_driver_sql
-
-    def ask(*steps: tuple[str, Mapping[str, Any]]) -> list[list[Any]]:
-        results = [run(sql, dict(values)) for sql, values in steps]
-        return [list(one.all()) if one.returns_rows else [] for one in results]
-
-    return ask
 
 
 def _repeated(

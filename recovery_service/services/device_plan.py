@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.device_plan import Candidate, Manner, Planned, device_plan
@@ -63,14 +63,15 @@ UPDATE destination SET sync_due_at = :now, sync_attempts = 0
 """)
 
 # What an edit of the plan holds at this moment it will have told itself.
-_OWE_OTHERS = text("""
-UPDATE destination SET sync_due_at = :now, sync_attempts = 0
- WHERE clinic_id = :clinic_id AND id = ANY (ARRAY(
+OWE_OTHERS = """
+UPDATE destination SET sync_due_at = %(now)s, sync_attempts = 0
+ WHERE clinic_id = %(clinic_id)s AND id = ANY (ARRAY(
        SELECT id FROM destination
-        WHERE clinic_id = :clinic_id AND patient_id = :patient_id AND device_id IS NOT NULL
-          AND retired_at IS NULL AND device_id IS DISTINCT FROM :but_not
+        WHERE clinic_id = %(clinic_id)s AND patient_id = %(patient_id)s
+          AND device_id IS NOT NULL AND retired_at IS NULL
+          AND device_id IS DISTINCT FROM %(but_not)s::uuid
           FOR NO KEY UPDATE SKIP LOCKED))
-""").bindparams(bindparam("but_not", type_=Uuid))
+"""
 
 
 def plan_changed(session: Session, clinic_id: UUID, patient_id: UUID, *, now: datetime) -> None:
@@ -99,7 +100,7 @@ def devices_owed_sync(
     The plan is the same, so its revision is; but what was done there must not ring here.
     """
     values = {"clinic_id": clinic_id, "patient_id": patient_id, "but_not": but_not, "now": now}
-    session.execute(_OWE_OTHERS, values)
+    session.connection().exec_driver_sql(OWE_OTHERS, values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
