@@ -118,6 +118,7 @@ def _parts(settings: Settings, clock: Clock, channels: Mapping[str, Channel] | N
         session_life=timedelta(hours=settings.staff_session_hours),
         heartbeat=timedelta(seconds=settings.heartbeat_seconds),
         demo=settings.demo,
+        sandbox=settings.sandbox,
         private_endpoints=settings.allow_private_push_endpoints,
         vapid_public_key=public_key(key) if key else None,
         metrics_token=settings.metrics_token,

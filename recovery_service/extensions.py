@@ -36,6 +36,7 @@ class Parts:
     session_life: timedelta
     heartbeat: timedelta
     demo: bool
+    sandbox: bool
     private_endpoints: bool
     vapid_public_key: str | None
     metrics_token: str | None

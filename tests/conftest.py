@@ -129,6 +129,7 @@ def environ_for(postgres: EmbeddedPostgres, database: str, **changes: str) -> di
         "RECOVERY_VAPID_PRIVATE_KEY": VAPID_KEY,
         "RECOVERY_VAPID_CONTACT": "mailto:it@clinic.example",
         "RECOVERY_ALLOW_PRIVATE_PUSH_ENDPOINTS": "true",
+        "RECOVERY_SANDBOX": "true",
         "RECOVERY_LOG_LEVEL": "WARNING",
     } | changes
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from recovery_service.auth.bearer import bearer_actor
 from recovery_service.auth.browser import browser_actor, require_csrf_token
-from recovery_service.auth.current import request_time
+from recovery_service.auth.current import become, request_time
 from recovery_service.database import enter_clinic
 from recovery_service.domain.access import Role
 from recovery_service.errors import NotAllowed, Unauthenticated
@@ -106,13 +106,13 @@ def _enforce() -> Response | None:
         return None
     if rule.by == "browser":
         try:
-            g.actor = browser_actor(now=request_time())
+            become(browser_actor(now=request_time()))
         except Unauthenticated:
             return _to_sign_in()
         if request.method not in _SAFE:
             require_csrf_token()
     else:
-        g.actor = bearer_actor(now=request_time())
+        become(bearer_actor(now=request_time()))
     enter_clinic(g.actor.clinic_id)
     if not g.actor.has(*rule.roles):
         raise NotAllowed("do this")

@@ -14,7 +14,8 @@ from recovery_service.logs import request_id
 _HOLDER = """
 SELECT f.id, f.patient_id, f.device_id, f.staff_id, f.revoked_at, f.revoke_reason,
        least(t.expires_at, f.expires_at), s.disabled_at, s.roles,
-       coalesce(p.locale, s.locale), p.time_zone
+       coalesce(p.locale, s.locale), p.time_zone,
+       (SELECT c.sandbox_now FROM clinic c WHERE c.id = t.clinic_id)
   FROM access_token t
   JOIN token_family f ON f.clinic_id = t.clinic_id AND f.id = t.family_id
   LEFT JOIN patient p ON p.clinic_id = f.clinic_id AND p.id = f.patient_id
@@ -44,7 +45,8 @@ def bearer_actor(*, now: datetime) -> Actor:
     )
     if not rows:
         raise SessionExpired
-    (family, patient, device, staff, revoked, why, expires, disabled, roles, locale, zone) = rows[0]
+    (family, patient, device, staff, revoked, why, expires, disabled, roles, locale, zone,
+     sandbox_now) = rows[0]  # fmt: skip
     if revoked is not None and why == AccessEnded.code:
         raise AccessEnded
     if revoked is not None or disabled is not None or expires <= now:
@@ -59,4 +61,5 @@ def bearer_actor(*, now: datetime) -> Actor:
         device_id=device,
         family_id=family,
         request_id=request_id(),
+        sandbox_now=sandbox_now,
     )

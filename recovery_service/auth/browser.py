@@ -18,7 +18,8 @@ from recovery_service.logs import request_id
 _TOUCH_AFTER = timedelta(minutes=1)
 
 _HOLDER = """
-SELECT b.staff_id, b.csrf_token, b.seen_at, b.expires_at, s.roles, s.locale, s.disabled_at
+SELECT b.staff_id, b.csrf_token, b.seen_at, b.expires_at, s.roles, s.locale, s.disabled_at,
+       (SELECT c.sandbox_now FROM clinic c WHERE c.id = b.clinic_id)
   FROM staff_session b
   JOIN staff_member s ON s.clinic_id = b.clinic_id AND s.id = b.staff_id
  WHERE b.clinic_id = %(clinic_id)s AND b.token_hash = %(token_hash)s
@@ -73,7 +74,7 @@ def browser_actor(*, now: datetime) -> Actor:
     rows = one_trip(_HOLDER, key, clinic_id=token.clinic_id)
     if not rows:
         raise SessionExpired
-    staff, csrf_token, seen, expires, roles, locale, disabled = rows[0]
+    staff, csrf_token, seen, expires, roles, locale, disabled, sandbox_now = rows[0]
     if disabled is not None or expires <= now or seen + parts().session_idle <= now:
         raise SessionExpired
     if now - seen >= _TOUCH_AFTER:
@@ -86,6 +87,7 @@ def browser_actor(*, now: datetime) -> Actor:
         roles=frozenset(map(Role, roles)),
         locale=locale,
         request_id=request_id(),
+        sandbox_now=sandbox_now,
     )
 
 

@@ -14,6 +14,7 @@ from recovery_service.database import transaction
 from recovery_service.domain.access import STAFF
 from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.local_time import is_zone
+from recovery_service.domain.sandbox import KIND
 from recovery_service.extensions import db, parts
 from recovery_service.services.new_clinics import founder, give_totp, open_clinic
 from recovery_service.services.sites import NewSite
@@ -56,17 +57,21 @@ def staff() -> None:
 @click.option("--new-clinic", metavar="NAME", help="Open this clinic first, with one site.")
 @click.option("--time-zone", callback=_zone, help="Zone of the new clinic, as Europe/London.")
 @click.option("--country", callback=_country, help="Country of the new clinic, as GB.")
+@click.option(
+    "--sandbox", is_flag=True, help="The new clinic's time can be moved; needs RECOVERY_SANDBOX."
+)
 @click.option("--email", required=True, callback=_email)
 @click.option("--name", required=True, callback=_not_blank)
 @click.option("--role", "roles", type=_ROLES, multiple=True, required=True, help="Repeatable.")
 @click.option("--totp", is_flag=True, help="Ask for a one-time code at sign-in.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def add(
+def add(  # noqa: PLR0913 - an option each
     *,
     clinic: str | None,
     new_clinic: str | None,
     time_zone: str | None,
     country: str | None,
+    sandbox: bool,
     email: str,
     name: str,
     roles: tuple[str, ...],
@@ -76,14 +81,17 @@ def add(
     """Let somebody sign in; asks for the password. With --new-clinic the clinic is opened too."""
     opening = _opening(clinic, new_clinic, time_zone, country)
     settings = settings_here()
+    if sandbox and (opening is None or not settings.sandbox):
+        raise click.UsageError("A sandbox is a new clinic, where RECOVERY_SANDBOX allows it.")
+    kind = KIND if sandbox else "production"
     with application(settings):
         require_ready(db.engine, settings)
         clinic_id = new_id(now=parts().clock()) if opening else clinic_named(clinic or "")
         password = _password(from_stdin=password_stdin)
         new = NewStaffMember(email=email, name=name, roles=roles, password=password)
-        seed = _store(clinic_id, opening, new, totp=totp)
+        seed = _store(clinic_id, opening, new, kind=kind, totp=totp)
     click.echo(f"{email} can sign in to clinic {clinic_id}")
-    if opening is not None:
+    if opening is not None and not sandbox:
         click.echo(
             "before patients can enrol, a physiotherapist or a surgeon reads and approves the"
             f" content: {settings.base_url}/content-approvals"
@@ -113,12 +121,12 @@ def _password(*, from_stdin: bool) -> str:
 
 
 def _store(
-    clinic_id: UUID, opening: NewSite | None, new: NewStaffMember, *, totp: bool
+    clinic_id: UUID, opening: NewSite | None, new: NewStaffMember, *, kind: str, totp: bool
 ) -> str | None:
     """Store the clinic and its first person together, or neither; return the seed of codes."""
     own, now, actor = parts(), parts().clock(), founder(clinic_id)
     with transaction(clinic_id) as session:
         if opening is not None:
-            open_clinic(session, actor, opening.name, opening, kind="production", now=now)
+            open_clinic(session, actor, opening.name, opening, kind=kind, now=now)
         member = add_member(session, actor, own.keys, new, now=now)
         return give_totp(own.keys, member) if totp else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -36,6 +37,8 @@ class Actor:
     device_id: UUID | None = None
     family_id: UUID | None = None
     request_id: str | None = None
+    sandbox_now: datetime | None = None
+    """How far the time of the actor's clinic has been moved on, where it is a sandbox."""
 
     def has(self, *roles: Role) -> bool:
         """Tell whether the actor holds one of the roles."""

@@ -30,6 +30,7 @@
     │   ├── DeviceIdTaken            device_id_taken
     │   ├── TooManyDevices           too_many_devices
     │   ├── EnrolmentCodeLocked      enrolment_code_locked
+    │   ├── SandboxBusy              sandbox_busy
     │   ├── ContentNotApproved       content_not_approved
     │   ├── ContentChanged           content_changed
     │   └── ApprovalWithdrawn        approval_withdrawn
@@ -108,6 +109,7 @@ from recovery_service.errors.conflicts import (
     OccurrenceTooOld,
     PhaseNotDecidable,
     PlanEnded,
+    SandboxBusy,
     TooManyDevices,
 )
 from recovery_service.errors.invalid import (
@@ -180,6 +182,7 @@ __all__ = [
     "RecoveryError",
     "RevisionMissing",
     "RevisionStale",
+    "SandboxBusy",
     "SecondFactorNeeded",
     "SessionExpired",
     "SignInFailed",

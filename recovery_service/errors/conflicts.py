@@ -32,6 +32,15 @@ class ClientIdReused(Conflict):
         self.stored = stored
 
 
+class SandboxBusy(Conflict):
+    """Somebody is moving this sandbox's time on at the moment; ask again when that is done."""
+
+    code = "sandbox_busy"
+
+    def __init__(self) -> None:
+        super().__init__("The clock of this sandbox is being moved.")
+
+
 class EpisodeAlreadyOpen(Conflict):
     """The patient already has an open episode; at most one may be open."""
 

@@ -27,6 +27,7 @@ from recovery_service.services import audit
 from recovery_service.services.destinations import ensure_inbox
 from recovery_service.services.devices import NewDevice, enrol_device
 from recovery_service.services.late_reminders import remind_late
+from recovery_service.services.sandbox import clinic_time
 from recovery_service.services.tokens import Issuer, TokenPair, issue_tokens
 
 MAX_TRIES = 5
@@ -61,8 +62,10 @@ def redeem_code(
 ) -> Enrolled | RecoveryError:
     """Let the phone in, or return why not; raises DeviceIdTaken.
 
-    The code's row is locked: of two phones with one code, one gets in.
+    The code's row is locked: of two phones with one code, one gets in. The tokens live by the
+    real time, all else by the clinic's.
     """
+    issued_at, now = now, clinic_time(session, clinic_id, now=now)
     code = _locked_code(session, issuer, clinic_id, new.code)
     actor = Actor(clinic_id=clinic_id, kind="system", id=None, request_id=request_id)
     refusal = EnrolmentCodeInvalid() if code is None else _refusal(session, code, now=now)
@@ -82,7 +85,7 @@ def redeem_code(
         )
         return EnrolmentCodeInvalid()
     code.used_at = now
-    return _let_in(session, issuer, patient, code, new, actor, now=now)
+    return _let_in(session, issuer, patient, code, new, actor, issued_at=issued_at, now=now)
 
 
 def _locked_code(
@@ -132,6 +135,7 @@ def _let_in(
     new: NewEnrolment,
     actor: Actor,
     *,
+    issued_at: datetime,
     now: datetime,
 ) -> Enrolled:
     enrol_device(session, patient, new.device, now=now)
@@ -139,7 +143,12 @@ def _let_in(
     remind_late(session, patient, now=now)
     _store_consents(session, patient, new, now=now)
     tokens = issue_tokens(
-        session, issuer, patient.clinic_id, now=now, patient_id=patient.id, device_id=new.device.id
+        session,
+        issuer,
+        patient.clinic_id,
+        now=issued_at,
+        patient_id=patient.id,
+        device_id=new.device.id,
     )
     patient_itself = replace(
         actor,

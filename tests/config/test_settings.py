@@ -57,6 +57,7 @@ MALFORMED = {
     "STAFF_SESSION_IDLE_MINUTES": "61",
     "STAFF_SESSION_HOURS": "25",
     "ACCESS_TOKEN_SECONDS": "1e3",
+    "SANDBOX": "canary",
     "METRICS_TOKEN": "canary",
     "LOG_FORMAT": "canary",
     "LOG_LEVEL": "canary",

@@ -58,6 +58,7 @@ EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"POST /content-approvals(/|$)", CLINICIANS),
     (r"POST /questionnaires", CLINICIANS | {"admin"}),
     (r"POST /rules", CLINICIANS),
+    (r"\w+ /sandbox/clock", STAFF),
     (r"\w+ /(clinic|sites|staff|audit-events)(/|$)", {"admin"}),
 )
 REPORT = {
@@ -80,6 +81,7 @@ PATIENT = {"name": "A", "date_of_birth": "1960-01-01", "time_zone": "UTC", "loca
 #: Bodies that are well-formed, so that what decides is who asks for what.
 BODIES: dict[str, Any] = {
     "PATCH /clinic": {"name": "B"},
+    "POST /sandbox/clock": {"to": "2026-03-02T09:00:00Z"},
     "POST /sites": {"name": "B", "time_zone": "UTC", "country": "GB"},
     "PATCH /sites/<>": {"name": "B"},
     "PUT /sites/<>/holidays": {"holidays": [{"day": "2026-12-25"}]},

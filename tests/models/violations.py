@@ -15,6 +15,7 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
     "ck_clinic_kind": ({"kind": "hospital"},),
     "ck_clinic_visibility": ({"visibility": "everyone"},),
     "ck_clinic_name": ({"name": "  "},),
+    "ck_clinic_sandbox_now": ({"sandbox_now": NOW},),
     "ck_site_country": ({"country": "gb"}, {"country": "G"}),
     "ck_site_name": ({"name": " "},),
     "ck_site_phones": ({"phones": []},),
