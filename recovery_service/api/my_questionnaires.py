@@ -94,6 +94,7 @@ def _shown(mine: MyQuestionnaire, language: str) -> dict[str, Any]:
         "questionnaire": one.questionnaire_id,
         "form_version": one.form_version,
         "due": mine.due,
+        "occurrence_id": mine.occurrence_id,
         "next": mine.next,
         "carried": mine.carried,
         "items": one.form.as_json(language),

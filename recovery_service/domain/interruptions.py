@@ -214,9 +214,13 @@ def _can_nudge(policy: Policy, each: Candidate) -> bool:
     return nudge_at(policy, each.due_at, each.expires_at) is not None
 
 
-def nudge_at(policy: Policy, since: datetime, expires_at: datetime) -> datetime | None:
+def nudge_at(
+    policy: Policy, since: datetime, expires_at: datetime, *, kind: str | None = None
+) -> datetime | None:
     """Return when something that was said, or held back, `since` is spoken of once more."""
-    again = since + timedelta(minutes=policy.nudge_after)
+    known = REMINDER_KINDS.get(kind or "")
+    own = known.nudge_after if known else None
+    again = since + (own or timedelta(minutes=policy.nudge_after))
     return again if again < expires_at else None
 
 

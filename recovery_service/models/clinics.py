@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recovery_service.models.base import Base, Versioned, operational
@@ -26,3 +26,6 @@ class Clinic(Versioned, Base):
     kind: Mapped[str] = operational(String(16), default="production")
     visibility: Mapped[str] = operational(String(16), default="clinic")
     reminder_defaults: Mapped[dict[str, Any]] = operational(default=dict)
+    scheduled_instruments: Mapped[list[Any]] = operational(
+        default=list, server_default=text("'[]'")
+    )

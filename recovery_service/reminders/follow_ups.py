@@ -70,7 +70,7 @@ def nudge(session: Session, held: Iterable[tuple[Held, Policy]], *, now: datetim
     rows = []
     for each, policy in held:
         since = max(each.due_at, now) if each.cause in _FIRST else now
-        again = nudge_at(policy, since, each.expires_at)
+        again = nudge_at(policy, since, each.expires_at, kind=each.kind)
         if again is not None:
             rows.append((each, again))
     if not rows:

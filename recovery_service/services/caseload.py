@@ -47,6 +47,8 @@ STATES: Mapping[str, tuple[str, ...]] = {
 NUDGED = [name for name, kind in REMINDER_KINDS.items() if kind.nudged]
 EXERCISE = [name for name, kind in REMINDER_KINDS.items() if kind.counts == "exercise"]
 
+#: A questionnaire was asked for and asked for again; only then it is somebody's to see.
+UNFILLED_AFTER = timedelta(days=4)
 _SILENCE_REACH = timedelta(days=21)
 _DAY = timedelta(days=1)
 
@@ -213,6 +215,7 @@ def _entry(
         due=exercise.due,
         follow_ups=follow_ups,
         visits=[_visit(each, row.time_zone) for each in row.visits or ()],
+        unfilled=sum(_day(day) <= today - UNFILLED_AFTER for day in row.unfilled or ()),
         nudged=sum(_day(day) >= today - _DAY for day in row.nudged or ()),
     )
     return CaseloadEntry(

@@ -185,6 +185,14 @@ class MyQuestionnaireSchema(ResponseSchema):
         allow_none=True,
         metadata={"description": "Null: nothing is due; the form can be answered all the same"},
     )
+    occurrence_id = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Of what is due, in the agenda and in the reminder's deep link "
+            "`/questionnaires/{occurrence_id}`; null where the clinic does not remind of it"
+        },
+    )
     next = fields.Nested(TimePointSchema, required=True, allow_none=True)
     carried = fields.Dict(
         keys=fields.String(),
