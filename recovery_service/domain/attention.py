@@ -78,7 +78,8 @@ class Situation:
     called, from the day itself on. `done` of `due` are the exercises of 7 days. `warnings`
     are safety items of the latest check-in with their answers, of this week only. `nudged`
     counts what of yesterday and today was spoken of twice and still not answered, `unfilled`
-    the questionnaires that were asked for twice and are open or missed. `behind` are pain items above their expected course, as `recovery_status` judges.
+    the questionnaires that were asked for twice and are open or missed. `behind` are pain
+    items above their expected course, as `recovery_status` judges.
     """
 
     today: date

@@ -70,7 +70,7 @@ def questionnaires_of_patient(
             MyQuestionnaire(
                 offered=one,
                 due=due,
-                occurrence_id=asked and encode(asked, "once"),
+                occurrence_id=None if asked is None else encode(asked, "once"),
                 next=next_after(points, today),
                 carried=_carried(one.form, first.get(one.instrument.code)),
             )
