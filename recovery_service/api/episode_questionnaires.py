@@ -9,9 +9,11 @@ from flask import Response, jsonify
 
 from recovery_service.api.blueprint import ApiBlueprint
 from recovery_service.api.pagination import Keyset, Page, PageArguments, PageRequest
+from recovery_service.api.schemas.fhir_questionnaire_responses import (
+    FhirQuestionnaireResponse,
+)
 from recovery_service.api.schemas.questionnaire_responses import (
     CourseList,
-    FhirQuestionnaireResponse,
     FormatArguments,
     QuestionnaireResponsePage,
     QuestionnaireResponseSchema,

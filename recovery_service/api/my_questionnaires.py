@@ -5,8 +5,10 @@ from typing import Any
 import structlog
 
 from recovery_service.api.blueprint import ApiBlueprint
-from recovery_service.api.schemas.questionnaire_responses import (
+from recovery_service.api.schemas.fhir_questionnaire_responses import (
     FhirQuestionnaireResponse,
+)
+from recovery_service.api.schemas.questionnaire_responses import (
     MyQuestionnaireList,
     QuestionnaireResponseRequest,
     QuestionnaireResponseSchema,

@@ -215,12 +215,10 @@ def _can_nudge(policy: Policy, each: Candidate) -> bool:
 
 
 def nudge_at(
-    policy: Policy, since: datetime, expires_at: datetime, *, kind: str | None = None
+    policy: Policy, since: datetime, expires_at: datetime, after: timedelta | None = None
 ) -> datetime | None:
     """Return when something that was said, or held back, `since` is spoken of once more."""
-    known = REMINDER_KINDS.get(kind or "")
-    own = known.nudge_after if known else None
-    again = since + (own or timedelta(minutes=policy.nudge_after))
+    again = since + (after or timedelta(minutes=policy.nudge_after))
     return again if again < expires_at else None
 
 

@@ -26,6 +26,7 @@ STATUSES = (COMPLETED, AMENDED, IN_PROGRESS)
 
 _IDENTIFIERS = UUID("5f0c6a34-3f0c-5a5e-9d3b-0b7a1f7a6e11")
 _LONGEST = 255
+_YEARS = range(1900, 2200)
 _ANY = ("id", "extension", "modifierExtension")
 _RESOURCE = frozenset((
     *_ANY, "resourceType", "meta", "implicitRules", "language", "text", "identifier", "basedOn",
@@ -129,7 +130,7 @@ def _instant(value: Any, faults: Faults) -> datetime | None:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         found = None
-    if found is None or found.tzinfo is None:
+    if found is None or found.tzinfo is None or found.year not in _YEARS:
         faults.add("/authored", "Must be a date and a time with its offset.")
         return None
     return found

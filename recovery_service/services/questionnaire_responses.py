@@ -22,8 +22,8 @@ from recovery_service.domain.questionnaire_times import TimePoint, time_point_on
 from recovery_service.errors import ClientIdReused, Invalid, InvalidField, NoSuchObject
 from recovery_service.models import Episode, QuestionnaireResponse
 from recovery_service.services.device_plan import devices_owed_sync
+from recovery_service.services.questionnaire_closing import settle_answered
 from recovery_service.services.questionnaire_forms import Offered, form_answered
-from recovery_service.services.questionnaire_times import settle_answered
 from recovery_service.services.templates import default_for
 
 OFF_WINDOW = "off_window"

@@ -19,9 +19,9 @@ from recovery_service.models import (
     Schedule,
 )
 from recovery_service.services.course_gate import gate_of
+from recovery_service.services.questionnaire_closing import settle_all
 from recovery_service.services.questionnaire_times import (
     plan_times,
-    settle_all,
     silence_times,
     times_of,
     wanted_of,

@@ -4,8 +4,7 @@ A row of `questionnaire_time` has the id of its schedule. From there on it is pl
 held and ended like an item of the plan, by the same mechanism (`services.replanning`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,25 +17,17 @@ from recovery_service.domain.content import Content
 from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.instruments import Instrument
 from recovery_service.domain.questionnaire_times import BASELINE_DAY, QUESTIONNAIRE, rule_of
-from recovery_service.domain.recurrence import Place, Rule, occurrences_from
 from recovery_service.models import (
     Clinic,
     Episode,
-    Occurrence,
     Questionnaire,
-    QuestionnaireResponse,
     QuestionnaireTime,
     Schedule,
-    ScheduleRule,
 )
 from recovery_service.services import occurrence_rows
-from recovery_service.services.questionnaire_answered import standing
 from recovery_service.services.replanning import Wanted
 from recovery_service.services.templates import defaults_for
 from recovery_service.services.unsent import cancel_unsent
-
-ANSWERED = "questionnaire_answered"
-_ONCE = "once"
 
 
 class _Key(NamedTuple):
@@ -161,131 +152,6 @@ def times_of(
 def wanted_of(row: QuestionnaireTime) -> Wanted:
     """Return how one time point is to be scheduled."""
     return Wanted(row.id, QUESTIONNAIRE, rule_of(row.target_day, row.to_day))
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A time point with its schedule, and whether an answer to it stands."""
-
-    schedule: Schedule
-    rule: Rule
-    answered: bool
-
-
-def settle_answered(session: Session, episode: Episode, *, now: datetime) -> bool:
-    """Close what of an episode was answered, however early or late; say whether anything was.
-
-    What an answer had closed that was since corrected to be of another time is open again.
-    """
-    return settle_all(session, episode.clinic_id, [episode.id], now=now)
-
-
-def settle_all(
-    session: Session, clinic_id: UUID, episode_ids: Sequence[UUID], *, now: datetime
-) -> bool:
-    """Do so for many episodes of one clinic, in the same few statements."""
-    asked = _asked(session, clinic_id, episode_ids)
-    if not asked:
-        return False
-    lineages = [each.schedule.id for each in asked]
-    occurrence_rows.standing(session, clinic_id, lineages, since=date.max)  # locks what is unsent
-    rows = {
-        row.lineage_id: row
-        for row in session.scalars(
-            select(Occurrence)
-            .where(
-                Occurrence.clinic_id == clinic_id,
-                Occurrence.lineage_id.in_(lineages),
-                Occurrence.occ_key == _ONCE,
-            )
-            .order_by(Occurrence.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-    }
-    ahead = [each for each in asked if each.answered and each.schedule.id not in rows]
-    _write_ahead(session, ahead, now=now)
-    closed = [
-        rows[each.schedule.id]
-        for each in asked
-        if each.answered and each.schedule.id in rows and rows[each.schedule.id].state != "done"
-    ]
-    for row in closed:
-        row.state, row.reason, row.closed_at = "done", ANSWERED, now
-    opened = [
-        rows[each.schedule.id]
-        for each in asked
-        if not each.answered
-        and each.schedule.id in rows
-        and rows[each.schedule.id].reason == ANSWERED
-    ]
-    for row in opened:
-        over = row.expires_at <= now
-        row.state, row.reason = ("missed", "not_answered") if over else ("due", None)
-        row.closed_at = now if over else None
-    session.flush()
-    cancel_unsent(session, clinic_id, [row.id for row in closed], reason="done", now=now)
-    return bool(ahead or closed or opened)
-
-
-def _asked(session: Session, clinic_id: UUID, episode_ids: Sequence[UUID]) -> list[_Asked]:
-    answered = (
-        select(QuestionnaireResponse.id)
-        .where(
-            QuestionnaireResponse.clinic_id == QuestionnaireTime.clinic_id,
-            QuestionnaireResponse.episode_id == QuestionnaireTime.episode_id,
-            QuestionnaireResponse.instrument == QuestionnaireTime.instrument,
-            QuestionnaireResponse.time_point == QuestionnaireTime.time_point,
-            standing(),
-        )
-        .exists()
-    )
-    found = session.execute(
-        select(Schedule, ScheduleRule.rule, answered)
-        .join(
-            QuestionnaireTime,
-            (QuestionnaireTime.clinic_id == Schedule.clinic_id)
-            & (QuestionnaireTime.id == Schedule.id),
-        )
-        .join(
-            ScheduleRule,
-            (ScheduleRule.clinic_id == Schedule.clinic_id)
-            & (ScheduleRule.hash == Schedule.rule_hash),
-        )
-        .where(
-            QuestionnaireTime.clinic_id == clinic_id,
-            QuestionnaireTime.episode_id.in_(episode_ids),
-        )
-        .order_by(Schedule.id)
-        .with_for_update(of=Schedule, key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return [_Asked(schedule, Rule.parse(rule), yes) for schedule, rule, yes in found]
-
-
-def _write_ahead(session: Session, asked: Iterable[_Asked], *, now: datetime) -> None:
-    """Write what was answered before it fell due as done: the loop passes over it."""
-    values = []
-    for each in asked:
-        row = each.schedule
-        place = Place(row.anchor_date, 0)
-        planned = next(occurrences_from(each.rule, row.anchor_date, row.time_zone, place), None)
-        if planned is not None:
-            values.append(
-                {
-                    "clinic_id": row.clinic_id,
-                    "lineage_id": row.id,
-                    "occ_key": _ONCE,
-                    "local_date": planned.local_date,
-                    "due_at": planned.due_at,
-                    "expires_at": planned.expires_at,
-                    "state": "done",
-                    "reason": ANSWERED,
-                    "closed_at": now,
-                }
-            )
-    if values:
-        session.execute(insert(Occurrence).on_conflict_do_nothing(), values)
 
 
 def silence_times(session: Session, clinic_id: UUID, ids: Sequence[UUID], *, now: datetime) -> None:

@@ -105,10 +105,7 @@ class Party(NamedTuple):
 def carry_on_all(
     session: Session, clinic_id: UUID, parties: Sequence[Party], *, now: datetime
 ) -> list[Standing]:
-    """Replan what episodes of one clinic want; statements do not grow with their number.
-
-    Returns the rows that stood before.
-    """
+    """Replan, in a few statements, what episodes of one clinic want; return what stood before."""
     if not parties:
         return []
     schedules = {key: each for party in parties for key, each in party.schedules.items()}

@@ -24,7 +24,8 @@ from recovery_service.services.booking_items import asks_for
 from recovery_service.services.course_gate import gate_of
 from recovery_service.services.device_plan import plan_changed
 from recovery_service.services.phase_decisions import progression_of
-from recovery_service.services.questionnaire_times import settle_answered, wanted_times
+from recovery_service.services.questionnaire_closing import settle_answered
+from recovery_service.services.questionnaire_times import wanted_times
 from recovery_service.services.replanning import Course, Wanted, carry_on, stop
 from recovery_service.services.schedule_rows import locked
 from recovery_service.services.unsent import cancel_unsent

@@ -12,11 +12,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from recovery_service.extensions import db, parts
-from recovery_service.models import Clinic, Episode, Patient, PlanRevision, RecoveryPlan
+from recovery_service.models import (
+    Clinic,
+    Episode,
+    Patient,
+    PlanRevision,
+    QuestionnaireTime,
+    RecoveryPlan,
+)
 from recovery_service.services.agenda import AgendaEntry, agenda
 from recovery_service.services.clinics import change_clinic
 from recovery_service.services.episodes import (
@@ -146,7 +153,7 @@ def test_it_speaks_at_its_time_point_and_once_more(home: Home, bench: Bench) -> 
     assert at(bench, "2026-03-13T09:59") == 0
     assert at(bench, DAY_14) == 1
     assert bench.phone.sent[0].line == LINE
-    assert bench.phone.sent[0].deep_link.startswith("/questionnaires/")
+    assert str(bench.phone.sent[0].deep_link).startswith("/questionnaires/")
     assert at(bench, "2026-03-16T09:00") == 1
     assert at(bench, "2026-03-16T10:05") == 2
     for day in range(17, 31):
@@ -280,8 +287,10 @@ def test_switching_it_on_asks_nobody_at_night_and_only_what_has_a_form(
     bench.clock.set(utc("2026-03-14T23:00"))
     home.switch("psfs", "odi")  # of the ODI there is no form: nobody could answer it
     assert at(bench, "2026-03-14T23:01") == 0
-    rows = bench.rows("SELECT DISTINCT instrument FROM questionnaire_time")
-    assert rows == [("psfs",)]
+    with bench.at_the_clinic(home.clinic.id) as session:
+        found = session.scalars(select(QuestionnaireTime.instrument).distinct()).all()
+    assert found == ["psfs"]
+    assert at(bench, "2026-03-15T08:00") == 1
 
 
 def test_switching_on_takes_as_many_statements_for_many_as_for_few(

@@ -3,8 +3,6 @@
 from typing import Any
 
 from marshmallow import (
-    INCLUDE,
-    Schema,
     ValidationError,
     fields,
     post_load,
@@ -23,7 +21,6 @@ from recovery_service.api.schemas.base import (
 )
 from recovery_service.domain.instrument_change import REASONS, STATES
 from recovery_service.domain.questionnaire_items import LONGEST_TEXT, TYPES
-from recovery_service.domain.questionnaire_response_import import STATUSES
 from recovery_service.services.questionnaire_responses import NewQuestionnaireResponse
 
 MOST_ANSWERS = 200
@@ -97,48 +94,6 @@ class StaffQuestionnaireResponseRequest(QuestionnaireResponseRequest):
         """Refuse both, and neither."""
         if (loaded.get("answers") is None) == (loaded.get("score") is None):
             raise ValidationError("Give either answers or a score.", "answers")
-
-
-_FHIR_EXAMPLE = {
-    "resourceType": "QuestionnaireResponse",
-    "identifier": {"system": "urn:made-up", "value": "7"},
-    "questionnaire": "https://clinic.example/fhir/Questionnaire/odi|1",
-    "status": "completed",
-    "authored": "2026-04-10T08:00:00Z",
-    "item": [{"linkId": "1", "answer": [{"valueCoding": {"code": "a"}}]}],
-}
-
-
-class FhirQuestionnaireResponse(Schema):
-    """A QuestionnaireResponse of FHIR R4; the form that it names says what may be in it."""
-
-    class Meta:
-        """Read by `domain.questionnaire_response_import`, which names what it refuses."""
-
-        unknown = INCLUDE
-
-    resourceType = fields.Raw(metadata={"type": "string", "enum": ["QuestionnaireResponse"]})  # noqa: N815
-    id = fields.Raw(metadata={"type": "string", "description": "A UUID, without an identifier"})
-    identifier = fields.Raw(
-        metadata={
-            "type": "object",
-            "description": "By which the same response, sent again, is known",
-            "example": _FHIR_EXAMPLE["identifier"],
-        }
-    )
-    questionnaire = fields.Raw(
-        metadata={
-            "type": "string",
-            "description": "The canonical address, `url|version`",
-            "example": _FHIR_EXAMPLE["questionnaire"],
-        }
-    )
-    status = fields.Raw(metadata={"type": "string", "enum": list(STATUSES)})
-    authored = fields.Raw(metadata={"type": "string", "format": "date-time"})
-    subject = fields.Raw(metadata={"type": "object"})
-    item = fields.Raw(
-        metadata={"type": "array", "items": {"type": "object"}, "example": _FHIR_EXAMPLE["item"]}
-    )
 
 
 class ResponseIssueSchema(ResponseSchema):
