@@ -46,7 +46,7 @@ def phone(client: FlaskClient, patient: PatientAtHome) -> Caller:
 
 
 @pytest.fixture
-def form(staff: Caller, app_context: None) -> str:  # noqa: ARG001 - it calls with a token
+def form(staff: Caller, app_context: None) -> str:
     answer = staff("POST", "/questionnaires", json={"instrument": "odi", "content": like_the_odi()})
     assert answer.status_code == 201, answer.json
     return str(answer.json["id"])
