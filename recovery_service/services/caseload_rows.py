@@ -144,7 +144,7 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
           AND s.episode_id = c.episode_id
           AND (o.state IN ('due', 'snoozed')
                OR o.state = 'missed' AND o.reason = ANY(%(unanswered)s)
-                  AND o.closed_at > %(now)s - interval '14 days')) unfilled
+                  AND o.expires_at > %(now)s - interval '14 days')) unfilled
  {final}
 """
 

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
+from recovery_service.domain.actions import NewAction
 from recovery_service.extensions import db, parts
 from recovery_service.models import (
     Clinic,
@@ -25,6 +26,7 @@ from recovery_service.models import (
     RecoveryPlan,
 )
 from recovery_service.services.agenda import AgendaEntry, agenda
+from recovery_service.services.caseload import Wish, caseload
 from recovery_service.services.clinics import change_clinic
 from recovery_service.services.episodes import (
     change_episode,
@@ -32,6 +34,7 @@ from recovery_service.services.episodes import (
     hold_episode,
     release_episode,
 )
+from recovery_service.services.occurrences import act
 from recovery_service.services.questionnaire_responses import (
     NewQuestionnaireResponse,
     record_response,
@@ -335,3 +338,43 @@ def test_who_has_the_clinics_setting_sees_it(home: Home, bench: Bench) -> None:
     home.switch("psfs")
     with bench.at_the_clinic(home.clinic.id) as session:
         assert session.get_one(Clinic, home.clinic.id).scheduled_instruments == ["psfs"]
+
+
+def reasons(home: Home) -> list[str]:
+    with home.bench.at_the_clinic(home.clinic.id) as session:
+        (entry,) = caseload(
+            session, home.clinic.id, parts().content, Wish(as_of=home.bench.clock())
+        )
+        assert entry.exercise.due == 0  # a questionnaire is no exercise, missed or not
+        return [reason.code for reason in entry.reasons]
+
+
+def test_what_stays_unanswered_is_the_clinics_to_see_for_a_while(home: Home, bench: Bench) -> None:
+    """Planted: what is open at all counted; what was missed not; what was missed long ago."""
+    home.switch("psfs")
+    told = {}
+    for text in (DAY_14, "2026-03-16T10:05", "2026-03-17T10:05", "2026-03-30T10:00"):
+        at(bench, text)
+        told[text] = "questionnaire_unanswered" in reasons(home)
+    at(bench, "2026-04-09T10:00")
+    assert list(told.values()) == [False, False, True, True]
+    assert "questionnaire_unanswered" not in reasons(home)
+
+
+def test_what_was_answered_is_nobodys_to_see(home: Home, bench: Bench) -> None:
+    home.switch("psfs")
+    at(bench, DAY_14)
+    home.answer()
+    at(bench, "2026-03-18T10:00")
+    assert "questionnaire_unanswered" not in reasons(home)
+
+
+def test_a_patient_may_put_it_off_or_leave_it(home: Home, bench: Bench) -> None:
+    home.switch("psfs")
+    at(bench, DAY_14)
+    (entry,) = home.agenda(date(2026, 3, 13), date(2026, 3, 13))
+    with bench.at_the_clinic(home.clinic.id) as session:
+        new = NewAction(id=uuid4(), action="skip", at=bench.clock())
+        taken = act(session, home.patient.actor(), entry.id, new, now=bench.clock(), language="en")
+        assert (taken.occurrence.state, taken.retired) == ("skipped", False)
+    assert at(bench, "2026-03-16T10:05") == 1
