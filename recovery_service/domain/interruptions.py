@@ -207,11 +207,8 @@ def _tapered(moment: _Moment, each: Candidate) -> Verdict | None:
     if each.cause == "nudge" or kind is None or kind.counts != "exercise":
         return None
     reliable = day.exercises >= policy.taper_least and day.adherence >= policy.taper_from
-    return Drop(TAPERED, nudge=True) if reliable and _can_nudge(policy, each) else None
-
-
-def _can_nudge(policy: Policy, each: Candidate) -> bool:
-    return nudge_at(policy, each.due_at, each.expires_at) is not None
+    can_nudge = nudge_at(policy, each.due_at, each.expires_at) is not None
+    return Drop(TAPERED, nudge=True) if reliable and can_nudge else None
 
 
 def nudge_at(
