@@ -1,7 +1,7 @@
 """QuestionnaireResponses of FHIR R4 over HTTP: taken in once, or refused with nothing stored.
 
 Planted, each seen red: the version of the canonical not looked at; the subject not compared;
-an identifier that is not looked at (red: the same response twice); a score of its own.
+an identifier that is not looked at (red: the same response twice).
 """
 
 from datetime import timedelta

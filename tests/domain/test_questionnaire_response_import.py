@@ -1,8 +1,8 @@
 """A QuestionnaireResponse says what its form can be answered with, or is refused with the path.
 
-Planted, each seen red: enableWhen not asked (red: an answer to what is not asked is taken, and
-the round trip of what is not asked); required not asked; the place of an item not compared; a
-code of another system taken; a second answer passed over; what stands below an answer not read.
+Planted, each seen red: enableWhen not asked (red: an answer to what is not asked is taken);
+required not asked; the place of an item not compared; a code of another system taken; a second
+answer passed over; what stands below an answer not read.
 """
 
 from collections.abc import Callable, Mapping

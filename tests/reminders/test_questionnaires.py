@@ -350,7 +350,6 @@ def reasons(home: Home) -> list[str]:
 
 
 def test_what_stays_unanswered_is_the_clinics_to_see_for_a_while(home: Home, bench: Bench) -> None:
-    """Planted: what is open at all counted; what was missed not; what was missed long ago."""
     home.switch("psfs")
     told = {}
     for text in (DAY_14, "2026-03-16T10:05", "2026-03-17T10:05", "2026-03-30T10:00"):
