@@ -1,8 +1,4 @@
-"""A database that runs gets the new kind of reminder, and no address that nobody asked for.
-
-Planted: the addresses left as they are (red: who chose nothing gets an SMS); all of them muted
-(red: who has no app hears of nothing).
-"""
+"""A database that runs gets the new kind of reminder, and no address that nobody asked for."""
 
 from collections.abc import Iterator
 from uuid import uuid4
