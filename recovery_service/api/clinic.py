@@ -9,6 +9,7 @@ from recovery_service.api.schemas.clinic import ClinicChanges, ClinicSchema
 from recovery_service.auth import allow, current_actor, request_time
 from recovery_service.database import transaction
 from recovery_service.domain.access import STAFF, Role
+from recovery_service.extensions import parts
 from recovery_service.models import Clinic
 from recovery_service.services.clinics import change_clinic, clinic_of
 
@@ -33,6 +34,6 @@ def change(changes: dict[str, Any]) -> Clinic:
     """Change the clinic's settings."""
     actor = current_actor()
     with transaction() as session:
-        clinic = change_clinic(session, actor, changes, now=request_time())
+        clinic = change_clinic(session, actor, parts().content, changes, now=request_time())
     log.info("clinic_changed", clinic_id=actor.clinic_id)
     return clinic

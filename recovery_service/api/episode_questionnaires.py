@@ -9,6 +9,9 @@ from flask import Response, jsonify
 
 from recovery_service.api.blueprint import ApiBlueprint
 from recovery_service.api.pagination import Keyset, Page, PageArguments, PageRequest
+from recovery_service.api.schemas.fhir_questionnaire_responses import (
+    FhirQuestionnaireResponse,
+)
 from recovery_service.api.schemas.questionnaire_responses import (
     CourseList,
     FormatArguments,
@@ -26,7 +29,8 @@ from recovery_service.errors import NoSuchObject
 from recovery_service.extensions import parts
 from recovery_service.services import audit, questionnaire_responses
 from recovery_service.services.instrument_readings import InstrumentCourse, instrument_courses
-from recovery_service.services.questionnaire_export import as_fhir
+from recovery_service.services.questionnaire_export import FHIR, as_fhir
+from recovery_service.services.questionnaire_fhir import record_fhir
 from recovery_service.services.questionnaire_forms import form_answered
 from recovery_service.services.questionnaire_responses import NewQuestionnaireResponse, as_json
 from recovery_service.services.scope import episode_in_scope, patient_in_scope
@@ -40,7 +44,6 @@ blueprint = ApiBlueprint(
 )
 _NEWEST_FIRST = Keyset("questionnaire-responses", date, datetime, UUID)
 _COMMA = ("tr",)
-FHIR = "application/fhir+json"
 
 
 @blueprint.get("/questionnaire-responses")
@@ -89,6 +92,37 @@ def create(new: NewQuestionnaireResponse, episode_id: UUID) -> tuple[dict[str, A
         )  # fmt: skip
     log.info("questionnaire_response_entered", response_id=new.id, repeated=repeated)
     return as_json(row), 200 if repeated else 201
+
+
+@blueprint.post("/questionnaire-responses/fhir")
+@allow(*CARE)
+@blueprint.arguments(FhirQuestionnaireResponse, content_type=FHIR)
+@blueprint.response(201, QuestionnaireResponseSchema)
+@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
+    200, schema=QuestionnaireResponseSchema, description="Sent before: as it is stored"
+)
+@blueprint.idempotent(QuestionnaireResponseSchema)
+def create_fhir(resource: dict[str, Any], episode_id: UUID) -> tuple[dict[str, Any], int]:
+    """Take in a QuestionnaireResponse of FHIR R4 from another system.
+
+    It is compared with the form that it names; what does not fit is refused with its path.
+    `amended` corrects what had come under the same identifier.
+    """
+    actor, now = current_actor(), request_time()
+    with transaction() as session:
+        episode = episode_in_scope(session, actor, episode_id)
+        patient = patient_in_scope(session, actor, episode.patient_id)
+        row, repeated = record_fhir(
+            session, parts().content, actor, episode, resource,
+            home_zone=patient.time_zone, now=now,
+        )  # fmt: skip
+        audit.record(
+            session, actor, "questionnaire_response_entered", "questionnaire_response", row.id,
+            patient_id=patient.id, now=now,
+        )  # fmt: skip
+        found = as_json(row)
+    log.info("questionnaire_response_entered", response_id=found["id"], repeated=repeated)
+    return found, 200 if repeated else 201
 
 
 @blueprint.get("/questionnaire-responses/<uuid:response_id>")

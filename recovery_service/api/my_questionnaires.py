@@ -5,6 +5,9 @@ from typing import Any
 import structlog
 
 from recovery_service.api.blueprint import ApiBlueprint
+from recovery_service.api.schemas.fhir_questionnaire_responses import (
+    FhirQuestionnaireResponse,
+)
 from recovery_service.api.schemas.questionnaire_responses import (
     MyQuestionnaireList,
     QuestionnaireResponseRequest,
@@ -22,6 +25,8 @@ from recovery_service.domain.access import Role
 from recovery_service.domain.languages import in_language
 from recovery_service.extensions import parts
 from recovery_service.services.my_questionnaires import MyQuestionnaire, questionnaires_of_patient
+from recovery_service.services.questionnaire_export import FHIR
+from recovery_service.services.questionnaire_fhir import record_fhir
 from recovery_service.services.questionnaire_responses import (
     NewQuestionnaireResponse,
     as_json,
@@ -85,6 +90,35 @@ def answer(new: NewQuestionnaireResponse) -> tuple[dict[str, Any], int]:
     return as_json(row), 200 if repeated else 201
 
 
+@blueprint.post("/questionnaire-responses/fhir")
+@allow(Role.PATIENT)
+@blueprint.arguments(FhirQuestionnaireResponse, content_type=FHIR)
+@blueprint.response(201, QuestionnaireResponseSchema)
+@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
+    200, schema=QuestionnaireResponseSchema, description="Sent before: as it is stored"
+)
+@blueprint.idempotent(QuestionnaireResponseSchema)
+def answer_fhir(resource: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Store a QuestionnaireResponse of FHIR R4 and its score.
+
+    It is compared with the form that it names; what does not fit is refused with its path.
+    """
+    actor = current_actor()
+    with transaction() as session:
+        row, repeated = record_fhir(
+            session,
+            parts().content,
+            actor,
+            current_episode(session, actor.clinic_id, current_patient_id()),
+            resource,
+            home_zone=actor.time_zone,
+            now=request_time(),
+        )
+        found = as_json(row)
+    log.info("questionnaire_answered", response_id=found["id"], repeated=repeated)
+    return found, 200 if repeated else 201
+
+
 def _shown(mine: MyQuestionnaire, language: str) -> dict[str, Any]:
     one = mine.offered
     return {
@@ -94,6 +128,7 @@ def _shown(mine: MyQuestionnaire, language: str) -> dict[str, Any]:
         "questionnaire": one.questionnaire_id,
         "form_version": one.form_version,
         "due": mine.due,
+        "occurrence_id": mine.occurrence_id,
         "next": mine.next,
         "carried": mine.carried,
         "items": one.form.as_json(language),

@@ -165,7 +165,7 @@ def publish(wish: Publication, episode_id: UUID) -> PlanView:
         patient = patient_in_scope(session, actor, episode.patient_id)
         plan = plans.plan_of(session, episode)
         template = templates.find(session, parts().content, plan.template_code)
-        publish_draft(session, actor, episode, patient, template, wish, now=now)
+        publish_draft(session, actor, episode, patient, parts().content, template, wish, now=now)
         view = plans.view_plan(session, episode)
     log.info("plan_published", episode_id=episode_id)
     return view

@@ -60,7 +60,7 @@ def create(new: NewQuestionnaire) -> tuple[Questionnaire, int]:
     """
     with transaction() as session:
         row, repeated = questionnaires.import_version(
-            session, current_actor(), parts().content.instruments, new, now=request_time()
+            session, current_actor(), parts().content, new, now=request_time()
         )
     log.info("questionnaire_imported", questionnaire_id=row.id, repeated=repeated)
     return row, 200 if repeated else 201
@@ -82,7 +82,7 @@ def activate(questionnaire_id: UUID) -> Questionnaire:
     """Offer this version to patients, in place of the one of its language."""
     with transaction() as session:
         row = questionnaires.activate(
-            session, current_actor(), questionnaire_id, now=request_time()
+            session, current_actor(), parts().content, questionnaire_id, now=request_time()
         )
     log.info("questionnaire_activated", questionnaire_id=questionnaire_id)
     return row
@@ -94,6 +94,8 @@ def activate(questionnaire_id: UUID) -> Questionnaire:
 def retire(questionnaire_id: UUID) -> Questionnaire:
     """Offer this version no more; answers that come late are taken."""
     with transaction() as session:
-        row = questionnaires.retire(session, current_actor(), questionnaire_id, now=request_time())
+        row = questionnaires.retire(
+            session, current_actor(), parts().content, questionnaire_id, now=request_time()
+        )
     log.info("questionnaire_retired", questionnaire_id=questionnaire_id)
     return row

@@ -130,6 +130,7 @@ class DemoPatient:
                 self._physiotherapist,
                 episode,
                 self._patient(session),
+                self._floor.content,
                 templates.default_for(session, self._floor.content, episode),
                 Publication(),
                 now=now,

@@ -66,7 +66,10 @@ def publish_plan(patient_id: UUID) -> Response:
 
 def _publish(session: Session, episode: Episode, patient: Patient, wish: Publication) -> None:
     template = _template(session, episode)
-    publish(session, current_actor(), episode, patient, template, wish, now=request_time())
+    publish(
+        session, current_actor(), episode, patient, parts().content, template, wish,
+        now=request_time(),
+    )  # fmt: skip
 
 
 def _template(session: Session, episode: Episode) -> PlanTemplate | None:

@@ -76,7 +76,9 @@ def _register(session: Session, actor: Actor, wanted: Registration, *, now: date
     template = templates.default_for(session, content, done.episode)
     plan_drafts.draft_from_template(session, actor, done.episode, template, now=now)
     if wanted.plan == "publish":
-        publish(session, actor, done.episode, done.patient, template, Publication(), now=now)
+        publish(
+            session, actor, done.episode, done.patient, content, template, Publication(), now=now
+        )
     return done
 
 

@@ -77,8 +77,9 @@ class Situation:
     not come; `calls` are the dates of those for which somebody without a smartphone is to be
     called, from the day itself on. `done` of `due` are the exercises of 7 days. `warnings`
     are safety items of the latest check-in with their answers, of this week only. `nudged`
-    counts what of yesterday and today was spoken of twice and still not answered. `behind`
-    are pain items above their expected course, as `recovery_status` judges.
+    counts what of yesterday and today was spoken of twice and still not answered, `unfilled`
+    the questionnaires that were asked for twice and are open or missed. `behind` are pain
+    items above their expected course, as `recovery_status` judges.
     """
 
     today: date
@@ -100,6 +101,7 @@ class Situation:
     follow_ups: Sequence[FollowUp] = ()
     visits: Sequence[Visit] = ()
     nudged: int = 0
+    unfilled: int = 0
     alerts: Sequence[Unresolved] = ()
 
 
@@ -236,6 +238,9 @@ def _exercise(situation: Situation) -> Iterable[Reason]:
     if situation.nudged and situation.episode_state != "on_hold":
         # One nudge, and then it is a person's to ask: the machine does not insist.
         yield Reason(code="nudge_unanswered", urgency=32, facts={"count": situation.nudged})
+    if situation.unfilled and situation.episode_state != "on_hold":
+        facts = {"count": situation.unfilled}
+        yield Reason(code="questionnaire_unanswered", urgency=18, facts=facts)
     if situation.episode_state == "on_hold" or situation.due < ADHERENCE_LEAST:
         return
     if situation.done / situation.due < ADHERENCE_LOW:

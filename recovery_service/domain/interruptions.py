@@ -207,16 +207,15 @@ def _tapered(moment: _Moment, each: Candidate) -> Verdict | None:
     if each.cause == "nudge" or kind is None or kind.counts != "exercise":
         return None
     reliable = day.exercises >= policy.taper_least and day.adherence >= policy.taper_from
-    return Drop(TAPERED, nudge=True) if reliable and _can_nudge(policy, each) else None
+    can_nudge = nudge_at(policy, each.due_at, each.expires_at) is not None
+    return Drop(TAPERED, nudge=True) if reliable and can_nudge else None
 
 
-def _can_nudge(policy: Policy, each: Candidate) -> bool:
-    return nudge_at(policy, each.due_at, each.expires_at) is not None
-
-
-def nudge_at(policy: Policy, since: datetime, expires_at: datetime) -> datetime | None:
+def nudge_at(
+    policy: Policy, since: datetime, expires_at: datetime, after: timedelta | None = None
+) -> datetime | None:
     """Return when something that was said, or held back, `since` is spoken of once more."""
-    again = since + timedelta(minutes=policy.nudge_after)
+    again = since + (after or timedelta(minutes=policy.nudge_after))
     return again if again < expires_at else None
 
 

@@ -44,10 +44,15 @@ def encode(lineage: UUID, occ_key: str) -> str:
     return urlsafe_b64encode(body + _check_of(body)).rstrip(b"=").decode()
 
 
-def address_of(lineage: UUID, occ_key: str) -> str:
-    """Return the address inside the app of what a reminder is about."""
+def address_of(lineage: UUID, occ_key: str, kind: str) -> str:
+    """Return the address inside the app of what a reminder is about.
+
+    It stands in a push, so that it does not say which questionnaire that is.
+    """
     if _APPOINTMENT.fullmatch(occ_key):
         return f"/appointments/{lineage}"
+    if kind == "questionnaire":
+        return f"/questionnaires/{encode(lineage, occ_key)}"
     return f"/occurrences/{encode(lineage, occ_key)}"
 
 

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from recovery_service.domain.plan_template_parts import QuestionnaireTime
+from recovery_service.domain.recurrence_rules import Rule
+from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 
 BASELINE_DAY = 0
+QUESTIONNAIRE = "questionnaire"
+
+_DAY_MINUTES = 24 * 60
+_ASKED_AT, _ENDS_AT = 10 * 60, 23 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,26 @@ def time_points(
                 )
             )
     return tuple(found)
+
+
+def rule_of(target_day: int, to_day: int) -> Rule:
+    """Return when a time point speaks: at ten on its day, and it matters while its window is open.
+
+    It ends an hour before the window's last day does, so that a change of the clocks does not
+    carry it into the next.
+    """
+    kind = REMINDER_KINDS[QUESTIONNAIRE]
+    return Rule(
+        anchor="surgery",
+        from_day=target_day,
+        to_day=target_day,
+        every=1,
+        slots=(("day", _ASKED_AT),),
+        valid_for=(to_day - target_day) * _DAY_MINUTES + _ENDS_AT - _ASKED_AT,
+        identity=kind.identity,
+        quiet=kind.quiet,
+        priority=kind.priority,
+    )
 
 
 def time_point_on(points: Iterable[TimePoint], day: date) -> TimePoint | None:

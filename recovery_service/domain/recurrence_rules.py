@@ -22,6 +22,8 @@ QUIETS = ("shift", "drop", "ignore")
 MAX_DAY = 3650
 MAX_SLOTS = 48
 MAX_VALID_FOR = 14 * 24 * 60
+#: What happens once has no next one to make way for; the window of a questionnaire is two months.
+MAX_VALID_ONCE = 62 * 24 * 60
 _WEEK = 7
 T = TypeVar("T")
 _PRIORITIES = range(1, 10)
@@ -75,11 +77,8 @@ class Rule:
         ):
             _check(value in words, pointer, f"must be one of {', '.join(words)}")
         _check(self.priority in _PRIORITIES, "/priority", "must be from 1 to 9")
-        _check(
-            0 < self.valid_for <= MAX_VALID_FOR,
-            "/valid_for_minutes",
-            f"must be from 1 to {MAX_VALID_FOR}",
-        )
+        longest = MAX_VALID_ONCE if self.identity == "once" else MAX_VALID_FOR
+        _check(0 < self.valid_for <= longest, "/valid_for_minutes", f"must be from 1 to {longest}")
         self._check_days()
         self._check_slots()
         if self.identity == "once":

@@ -9,6 +9,7 @@ operation. Kinds are stored as plain strings.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 
 
@@ -20,7 +21,8 @@ class ReminderKind:
     none. `identity` is `recurring`, `once` or `appointment`. `quiet` is what quiet hours do
     to it (`shift`, `drop`, `ignore`; what goes `earlier` was planned so), `priority` what
     survives the daily push budget (1 is highest, 9 lowest). One that is `nudged` is spoken of
-    once more while it is not answered. One that is not `plannable` comes of something else
+    once more while it is not answered, `nudge_after` that time or after the policy's. One that
+    is not `plannable` comes of something else
     than an item of a plan. `titles` and `lines` are the notification's texts by language.
     """
 
@@ -30,6 +32,7 @@ class ReminderKind:
     quiet: str = "shift"
     priority: int
     nudged: bool = False
+    nudge_after: timedelta | None = None
     plannable: bool = True
     titles: Mapping[str, str]
     lines: Mapping[str, str]
@@ -158,6 +161,20 @@ REMINDER_KINDS = registry(
         lines=_lines(
             en="There is something in your calendar to look at.",
             tr="Takviminizde bakmanız gereken bir şey var.",
+        ),
+    ),
+    # Its window is weeks wide: to ask again on the same day would be to insist.
+    ReminderKind(
+        name="questionnaire",
+        identity="once",
+        nudged=True,
+        nudge_after=timedelta(days=3),
+        priority=5,
+        plannable=False,
+        titles=_TITLES,
+        lines=_lines(
+            en="Some questions about how you are doing are waiting for you.",
+            tr="Nasıl olduğunuza dair bazı sorular sizi bekliyor.",
         ),
     ),
 )

@@ -24,7 +24,11 @@ from recovery_service.models.plans import (
     PlanTemplateVersion,
     RecoveryPlan,
 )
-from recovery_service.models.questionnaires import Questionnaire, QuestionnaireResponse
+from recovery_service.models.questionnaires import (
+    Questionnaire,
+    QuestionnaireResponse,
+    QuestionnaireTime,
+)
 from recovery_service.models.schedules import Schedule, ScheduleRule
 from recovery_service.models.sites import Site, SiteHoliday
 from recovery_service.models.staff import CareTeamMember, StaffAbsence, StaffMember
@@ -65,6 +69,7 @@ __all__ = [
     "PlanTemplateVersion",
     "Questionnaire",
     "QuestionnaireResponse",
+    "QuestionnaireTime",
     "RecoveryPlan",
     "RefreshToken",
     "ReminderDay",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recovery_service.models.base import Base, Versioned, operational
@@ -33,3 +33,6 @@ class Clinic(Versioned, Base):
     visibility: Mapped[str] = operational(String(16), default="clinic")
     reminder_defaults: Mapped[dict[str, Any]] = operational(default=dict)
     sandbox_now: Mapped[datetime | None] = operational()
+    scheduled_instruments: Mapped[list[Any]] = operational(
+        default=list, server_default=text("'[]'")
+    )

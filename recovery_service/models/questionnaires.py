@@ -62,6 +62,39 @@ class Questionnaire(Stamped, Base):
     created_by: Mapped[Reference]
 
 
+class QuestionnaireTime(Base):
+    """A time point at which an episode is asked for an instrument; its schedule has its id.
+
+    Days count from surgery: it is due on ``target_day`` and matters until the end of
+    ``to_day``. One that is not ``active`` is not asked for any more; what was asked stays.
+    """
+
+    __tablename__ = "questionnaire_time"
+    __table_args__ = (
+        within_clinic("episode", "episode_id"),
+        UniqueConstraint(
+            "clinic_id",
+            "episode_id",
+            "instrument",
+            "time_point",
+            name="uq_questionnaire_time_point",
+        ),
+        CheckConstraint("target_day > 0 AND to_day >= target_day", name="days"),
+        CheckConstraint("jsonb_typeof(title) = 'object'", name="title"),
+    )
+
+    clinic_id: Mapped[ClinicKey]
+    id: Mapped[PrimaryKey]
+    episode_id: Mapped[Reference]
+    instrument: Mapped[str] = health(String(64))
+    time_point: Mapped[str] = operational(String(64))
+    title: Mapped[dict[str, Any]] = health()
+    target_day: Mapped[int] = operational()
+    to_day: Mapped[int] = operational()
+    active: Mapped[bool] = operational(default=True)
+    created_at: Mapped[datetime] = operational()
+
+
 class QuestionnaireResponse(Base):
     """One answered questionnaire, or a score that staff took from paper; append-only.
 

@@ -70,7 +70,7 @@ def nudge(session: Session, held: Iterable[tuple[Held, Policy]], *, now: datetim
     rows = []
     for each, policy in held:
         since = max(each.due_at, now) if each.cause in _FIRST else now
-        again = nudge_at(policy, since, each.expires_at)
+        again = nudge_at(policy, since, each.expires_at, _wait_of(each))
         if again is not None:
             rows.append((each, again))
     if not rows:
@@ -87,6 +87,11 @@ def nudge(session: Session, held: Iterable[tuple[Held, Policy]], *, now: datetim
             "channel": rows[0][0].channel,
         },
     )
+
+
+def _wait_of(held: Held) -> timedelta | None:
+    kind = REMINDER_KINDS.get(held.kind)
+    return kind.nudge_after if kind else None
 
 
 def after(session: Session, gone: Sequence[Gone], *, now: datetime) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from recovery_service.domain.actions import NOT_ANSWERED, state_now
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date, zone
-from recovery_service.domain.occurrence_ids import encode
+from recovery_service.domain.occurrence_ids import address_of, decode, encode
 from recovery_service.domain.recurrence import Occurrence, Place, Rule, occurrences_from
 
 LONGEST = 31
@@ -38,12 +38,15 @@ WITH plan AS MATERIALIZED (
       JOIN episode e ON e.clinic_id = s.clinic_id AND e.id = s.episode_id
       JOIN schedule_rule r ON r.clinic_id = s.clinic_id AND r.hash = s.rule_hash
      CROSS JOIN LATERAL (
-           SELECT i.title
+          (SELECT i.title
              FROM plan_item i
              JOIN plan_revision v ON v.clinic_id = i.clinic_id AND v.id = i.revision_id
             WHERE i.clinic_id = s.clinic_id AND i.lineage_id = s.id AND v.state <> 'draft'
             ORDER BY v.number DESC
-            LIMIT 1) i
+            LIMIT 1)
+           UNION ALL
+           SELECT title FROM questionnaire_time
+            WHERE clinic_id = s.clinic_id AND id = s.id AND s.kind = 'questionnaire') i
      WHERE s.clinic_id = %(clinic_id)s AND s.patient_id = %(patient_id)s
        AND (%(episode_id)s::uuid IS NULL OR s.episode_id = %(episode_id)s::uuid)
 )
@@ -121,7 +124,7 @@ class AgendaEntry:
     @property
     def deep_link(self) -> str:
         """The address inside the app."""
-        return f"/occurrences/{self.id}"
+        return address_of(*decode(self.id), self.kind)
 
     @property
     def valid_until(self) -> datetime | None:

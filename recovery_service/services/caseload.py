@@ -47,6 +47,8 @@ STATES: Mapping[str, tuple[str, ...]] = {
 NUDGED = [name for name, kind in REMINDER_KINDS.items() if kind.nudged]
 EXERCISE = [name for name, kind in REMINDER_KINDS.items() if kind.counts == "exercise"]
 
+#: A questionnaire was asked for and asked for again; only then it is somebody's to see.
+UNFILLED_AFTER = timedelta(days=4)
 _SILENCE_REACH = timedelta(days=21)
 _DAY = timedelta(days=1)
 
@@ -187,8 +189,7 @@ def _pattern(search: str) -> str:
 def _entry(
     row: CaseloadRow, content: Content, now: datetime, calls: Sequence[date]
 ) -> CaseloadEntry:
-    today = local_date(row.time_zone, now)
-    items = pain_items(row.procedure)
+    today, items = local_date(row.time_zone, now), pain_items(row.procedure)
     series = {item: _pain_days(row, item) for item in items}
     trends = [pain_trend(item, series[item], today=today) for item in items]
     exercise = _exercise(row, today)
@@ -213,6 +214,7 @@ def _entry(
         due=exercise.due,
         follow_ups=follow_ups,
         visits=[_visit(each, row.time_zone) for each in row.visits or ()],
+        unfilled=sum(_day(day) <= today - UNFILLED_AFTER for day in row.unfilled or ()),
         nudged=sum(_day(day) >= today - _DAY for day in row.nudged or ()),
     )
     return CaseloadEntry(

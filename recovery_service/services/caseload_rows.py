@@ -42,7 +42,7 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
        plan.published, plan.draft, reach.enrolled, reach.reachable,
        last.local_date, last.received_at, last.answers, pain.days, silence.days,
        exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows, nudged.days,
-       alerts.rows
+       alerts.rows, unfilled.days
   FROM chosen c
  CROSS JOIN LATERAL (
        SELECT coalesce(bool_or(v.state = 'live'), false) AS published,
@@ -135,6 +135,16 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
          FROM alert a
         WHERE a.clinic_id = c.clinic_id AND a.episode_id = c.episode_id
           AND a.state <> 'resolved') alerts
+ CROSS JOIN LATERAL (
+       SELECT jsonb_agg(o.local_date) AS days
+         FROM schedule s
+         JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
+                          AND o.occ_key = 'once'
+        WHERE s.clinic_id = c.clinic_id AND s.patient_id = c.id AND s.kind = 'questionnaire'
+          AND s.episode_id = c.episode_id
+          AND (o.state IN ('due', 'snoozed')
+               OR o.state = 'missed' AND o.reason = ANY(%(unanswered)s)
+                  AND o.expires_at > %(now)s - interval '14 days')) unfilled
  {final}
 """
 
@@ -186,6 +196,7 @@ class CaseloadRow(NamedTuple):
     visits: list[Any] | None
     nudged: list[str] | None
     alerts: list[Any] | None
+    unfilled: list[str] | None
 
 
 def statement(sort: str, *, with_ended: bool) -> str:

@@ -30,6 +30,7 @@ from recovery_service.services import audit, templates
 from recovery_service.services.alerts import end_alerts
 from recovery_service.services.appointments import cancel_unbooked, move_follow_ups
 from recovery_service.services.devices import locked_patient
+from recovery_service.services.questionnaire_times import plan_times
 from recovery_service.services.schedules import (
     end_schedules,
     hold_schedules,
@@ -39,6 +40,8 @@ from recovery_service.services.schedules import (
 from recovery_service.services.silence import silence_patient
 
 _DATES = frozenset({"surgery_date", "discharge_date"})
+# What decides which questionnaires there are, and when.
+_ASKS = frozenset({"procedure", "plan_template"})
 
 
 def open_episode(
@@ -108,8 +111,11 @@ def change_episode(
             setattr(episode, name, value)
     _touch(episode, now=now)
     session.flush()
-    if before != (episode.surgery_date, episode.discharge_date):
+    moved = before != (episode.surgery_date, episode.discharge_date)
+    asked = _ASKS & changes.keys() and plan_times(session, content, [episode], now=now)
+    if moved or asked:
         replan_episode(session, episode, patient, now=now)
+    if moved:
         move_follow_ups(session, episode, now=now)
     _record(session, actor, episode, "episode_changed", now=now)
     return episode

@@ -20,7 +20,7 @@ from recovery_service.domain.questionnaire_scores import rounded
 from recovery_service.domain.questionnaire_times import BASELINE_DAY, TimePoint, time_points
 from recovery_service.domain.series import Told, values_of
 from recovery_service.models import CheckIn, Episode, QuestionnaireResponse
-from recovery_service.services.questionnaire_responses import standing
+from recovery_service.services.questionnaire_answered import standing
 from recovery_service.services.templates import default_for
 
 # The week around a time point, and the week up to the operation.

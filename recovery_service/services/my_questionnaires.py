@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 from recovery_service.domain.content import Content
 from recovery_service.domain.local_time import local_date
+from recovery_service.domain.occurrence_ids import encode
 from recovery_service.domain.questionnaire_items import QuestionnaireForm
 from recovery_service.domain.questionnaire_times import TimePoint, due_on, next_after, time_points
 from recovery_service.models import Episode, QuestionnaireResponse
+from recovery_service.services.questionnaire_answered import standing
 from recovery_service.services.questionnaire_forms import Offered, offered
-from recovery_service.services.questionnaire_responses import standing
+from recovery_service.services.questionnaire_times import times_of
 from recovery_service.services.templates import default_for
 
 
@@ -23,6 +25,7 @@ from recovery_service.services.templates import default_for
 class MyQuestionnaire:
     """A form, the time point that is open and not answered, and the next one to open.
 
+    `occurrence_id` is that of the due one in the agenda, where the clinic reminds of it.
     `carried` are the texts that the patient's first response gave, by link id: an instrument
     whose activities the patient named is about the same ones ever after.
     """
@@ -30,6 +33,7 @@ class MyQuestionnaire:
     offered: Offered
     due: TimePoint | None
     next: TimePoint | None
+    occurrence_id: str | None = None
     carried: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -48,6 +52,10 @@ def questionnaires_of_patient(
     forms = offered(session, episode.clinic_id, instruments, language)
     template = default_for(session, content, episode)
     answered = _answered(session, episode)
+    times = {
+        (row.instrument, row.time_point): row.id
+        for row in times_of(session, episode.clinic_id, [episode.id])
+    }
     first = _first_answers(session, episode, [one for one in forms if _texts(one.form)])
     found = []
     for one in forms:
@@ -56,10 +64,13 @@ def questionnaires_of_patient(
             surgery=episode.surgery_date,
             earliest_day=one.instrument.earliest_day,
         )
+        due = due_on(points, today, answered.get(one.instrument.code, ()))
+        asked = times.get((one.instrument.code, due.code)) if due else None
         found.append(
             MyQuestionnaire(
                 offered=one,
-                due=due_on(points, today, answered.get(one.instrument.code, ())),
+                due=due,
+                occurrence_id=None if asked is None else encode(asked, "once"),
                 next=next_after(points, today),
                 carried=_carried(one.form, first.get(one.instrument.code)),
             )

@@ -97,7 +97,7 @@ class InboxRow(NamedTuple):
     @property
     def deep_link(self) -> str:
         """The address inside the app."""
-        return occurrence_ids.address_of(self.lineage_id, self.occ_key)
+        return occurrence_ids.address_of(self.lineage_id, self.occ_key, self.kind)
 
     def texts(self, language: str) -> tuple[str, str]:
         """Return the neutral title and line of its kind."""

@@ -23,6 +23,7 @@ from recovery_service.models import (
     Occurrence,
     PlanItem,
     PlanRevision,
+    QuestionnaireTime,
     Schedule,
     ScheduleRule,
 )
@@ -47,8 +48,13 @@ def lock_item(session: Session, actor: Actor, lineage: UUID) -> LockedItem:
         PlanRevision.id == PlanItem.revision_id,
         PlanRevision.state == "live",
     )
+    asked_for = exists().where(
+        QuestionnaireTime.clinic_id == Schedule.clinic_id,
+        QuestionnaireTime.id == Schedule.id,
+        QuestionnaireTime.active,
+    )
     found = session.execute(
-        select(Schedule, ScheduleRule.rule, Episode, in_plan)
+        select(Schedule, ScheduleRule.rule, Episode, in_plan | asked_for)
         .join(
             ScheduleRule,
             (ScheduleRule.clinic_id == Schedule.clinic_id)

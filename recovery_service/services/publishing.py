@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor, may_publish_plan
+from recovery_service.domain.content import Content
 from recovery_service.domain.local_time import local_date
 from recovery_service.domain.plan_templates import PlanTemplate
 from recovery_service.errors import (
@@ -20,6 +21,7 @@ from recovery_service.models import Episode, Patient, PlanItem, PlanRevision
 from recovery_service.services import audit, plans
 from recovery_service.services.appointments import plan_follow_ups
 from recovery_service.services.plans import in_state
+from recovery_service.services.questionnaire_times import plan_times
 from recovery_service.services.schedules import items_of, publish_schedules
 
 LATEST_START = timedelta(days=90)
@@ -39,6 +41,7 @@ def publish(
     actor: Actor,
     episode: Episode,
     patient: Patient,
+    content: Content,
     template: PlanTemplate | None,
     wish: Publication,
     *,
@@ -73,6 +76,7 @@ def publish(
     session.flush()
     if template is not None:  # first: an item that asks to book one leaves the asking to it
         plan_follow_ups(session, episode, patient, template, now=now)
+    plan_times(session, content, [episode], now=now)
     if episode.state == "open":
         publish_schedules(
             session, episode, patient, items,

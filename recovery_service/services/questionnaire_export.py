@@ -16,6 +16,7 @@ from recovery_service.domain.questionnaire_items import FormItem, QuestionnaireF
 from recovery_service.models import QuestionnaireResponse
 
 LOCAL_CODES = "urn:recovery-service:instrument"
+FHIR = "application/fhir+json"
 LOINC = "http://loinc.org"
 
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, or_, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
 from recovery_service.domain.check_ins import CLOCK_SUSPECT, UNKNOWN_FORM_VERSION, clock_is_suspect
@@ -21,6 +21,8 @@ from recovery_service.domain.questionnaire_scores import rounded, score
 from recovery_service.domain.questionnaire_times import TimePoint, time_point_on, time_points
 from recovery_service.errors import ClientIdReused, Invalid, InvalidField, NoSuchObject
 from recovery_service.models import Episode, QuestionnaireResponse
+from recovery_service.services.device_plan import devices_owed_sync
+from recovery_service.services.questionnaire_closing import settle_answered
 from recovery_service.services.questionnaire_forms import Offered, form_answered
 from recovery_service.services.templates import default_for
 
@@ -88,7 +90,12 @@ def record_response(
         "source": "app" if mine else "staff",
         "entered_by": None if mine else actor.id,
     }
-    return _stored(session, values, new)
+    row, repeated = _stored(session, values, new)
+    if settle_answered(session, episode, now=now):
+        devices_owed_sync(
+            session, actor.clinic_id, episode.patient_id, but_not=actor.device_id, now=now
+        )
+    return row, repeated
 
 
 def _no_answers(instrument: Instrument | None) -> str:
@@ -206,25 +213,6 @@ def _says_the_same(
         said.append("time_point")
     same = all(getattr(row, name) == values[name] for name in said)
     return same and row.authored_at == new.authored_at.astimezone(UTC)
-
-
-def standing() -> ColumnElement[bool]:
-    """Return the condition that nobody has corrected a response.
-
-    A correction is of the same episode and instrument, and not older than what it corrects;
-    two cannot cancel each other.
-    """
-    row, other = QuestionnaireResponse, aliased(QuestionnaireResponse)
-    return ~exists().where(
-        other.clinic_id == row.clinic_id,
-        other.episode_id == row.episode_id,
-        other.instrument == row.instrument,
-        other.supersedes == row.id,
-        or_(
-            other.received_at > row.received_at,
-            (other.received_at == row.received_at) & row.supersedes.is_distinct_from(other.id),
-        ),
-    )
 
 
 def responses_of(

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
+from recovery_service.domain.content import Content
 from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.instruments import Instruments
 from recovery_service.domain.plan_template_parts import content_hash
@@ -18,6 +19,7 @@ from recovery_service.errors import FieldError, Invalid, InvalidField, NoSuchObj
 from recovery_service.models import Questionnaire
 from recovery_service.services import audit
 from recovery_service.services.clinics import clinic_of
+from recovery_service.services.questionnaire_switch import follow_clinic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ def questionnaire_in_scope(session: Session, actor: Actor, questionnaire_id: UUI
 def import_version(
     session: Session,
     actor: Actor,
-    instruments: Instruments,
+    content: Content,
     new: NewQuestionnaire,
     *,
     now: datetime,
@@ -63,8 +65,8 @@ def import_version(
     Raises Invalid with pointers below `/content`, or InvalidField for an instrument of which
     nothing can be imported.
     """
-    read = _read(instruments, new)
-    clinic_of(session, actor, lock=True)  # one import and one activation at a time
+    read = _read(content.instruments, new)
+    clinic = clinic_of(session, actor, lock=True)  # one import and one activation at a time
     digest = content_hash(new.content)
     row = session.scalars(
         select(Questionnaire).where(
@@ -79,28 +81,31 @@ def import_version(
         audit.record(session, actor, "questionnaire_imported", "questionnaire", row.id, now=now)
     if new.activate:
         _activate(session, actor, row, now=now)
+        follow_clinic(session, content, clinic, now=now)
     return row, repeated
 
 
 def activate(
-    session: Session, actor: Actor, questionnaire_id: UUID, *, now: datetime
+    session: Session, actor: Actor, content: Content, questionnaire_id: UUID, *, now: datetime
 ) -> Questionnaire:
     """Offer this version to patients, in place of the one of its language."""
-    clinic_of(session, actor, lock=True)
+    clinic = clinic_of(session, actor, lock=True)
     row = questionnaire_in_scope(session, actor, questionnaire_id)
     _activate(session, actor, row, now=now)
+    follow_clinic(session, content, clinic, now=now)
     return row
 
 
 def retire(
-    session: Session, actor: Actor, questionnaire_id: UUID, *, now: datetime
+    session: Session, actor: Actor, content: Content, questionnaire_id: UUID, *, now: datetime
 ) -> Questionnaire:
     """Offer this version no more; what was answered stays, and what comes late is taken."""
-    clinic_of(session, actor, lock=True)
+    clinic = clinic_of(session, actor, lock=True)
     row = questionnaire_in_scope(session, actor, questionnaire_id)
     if row.active:
         row.active = False
         session.flush()
+        follow_clinic(session, content, clinic, now=now)
         audit.record(session, actor, "questionnaire_retired", "questionnaire", row.id, now=now)
     return row
 

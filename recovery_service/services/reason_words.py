@@ -57,6 +57,7 @@ _VARIANTS: Mapping[str, Callable[[Facts], str]] = {
     "alert": lambda facts: f".{facts['state']}",
     "awaiting_clinician": lambda facts: ".draft" if facts["draft"] else ".none",
     "nudge_unanswered": lambda facts: ".several" if facts["count"] > 1 else ".one",
+    "questionnaire_unanswered": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "follow_up_overdue": lambda facts: ".several" if facts["more"] else ".one",
     "follow_up_to_book": lambda facts: ".several" if facts["more"] else ".one",
     "appointment_outcome_unknown": lambda facts: ".several" if facts["more"] else ".one",

@@ -87,19 +87,49 @@ def carry_on(
     clinic_id = course.episode.clinic_id
     plan_changed(session, clinic_id, course.patient.id, now=course.now)
     schedules = locked(session, course.episode)
-    rules = rules_of(session, schedules.values())
-    rows = standing(session, course, schedules)
-    occurrence_rows.take_away(session, clinic_id, [row for row in rows if row.unmet])
-    intern(session, clinic_id, (each.rule for each in wanted))
-
-    written: list[NewRow] = []
-    for step in steps(course, wanted, schedules, rules, rows):
-        written += _take(session, course, step)
+    rows = carry_on_all(session, clinic_id, [Party(course, wanted, schedules)], now=course.now)
     kept = {each.lineage_id for each in wanted}
     retired = {key: each for key, each in schedules.items() if key not in kept}
     _retire(session, course, retired, [row for row in rows if not row.unmet], waiting)
     session.flush()
-    occurrence_rows.store(session, clinic_id, written, now=course.now)
+
+
+class Party(NamedTuple):
+    """One episode's share of an edit: what it wants, and its schedules, locked."""
+
+    course: Course
+    wanted: Sequence[Wanted]
+    schedules: Mapping[UUID, Schedule]
+
+
+def carry_on_all(
+    session: Session, clinic_id: UUID, parties: Sequence[Party], *, now: datetime
+) -> list[Standing]:
+    """Replan, in a few statements, what episodes of one clinic want; return what stood before."""
+    if not parties:
+        return []
+    schedules = {key: each for party in parties for key, each in party.schedules.items()}
+    rules = rules_of(session, schedules.values())
+    since = min(local_date(party.course.zone, now) for party in parties) - _REACH
+    rows = occurrence_rows.standing(session, clinic_id, list(schedules), since=since)
+    occurrence_rows.take_away(session, clinic_id, [row for row in rows if row.unmet])
+    intern(session, clinic_id, (each.rule for party in parties for each in party.wanted))
+    of_party = _by_lineage(rows)
+    written: list[NewRow] = []
+    for course, wanted, mine in parties:
+        stood = [row for key in mine for row in of_party.get(key, ())]
+        for step in steps(course, wanted, mine, rules, stood):
+            written += _take(session, course, step)
+    session.flush()
+    occurrence_rows.store(session, clinic_id, written, now=now)
+    return rows
+
+
+def _by_lineage(rows: Iterable[Standing]) -> dict[UUID, list[Standing]]:
+    found: dict[UUID, list[Standing]] = {}
+    for row in rows:
+        found.setdefault(row.lineage_id, []).append(row)
+    return found
 
 
 def steps(

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recovery_service.domain.local_time import local_date, start_of_day
+from recovery_service.domain.local_time import local_date
 from recovery_service.domain.progression import Progression
 from recovery_service.domain.recurrence import Rule
 from recovery_service.domain.reminder_times import with_own_times
@@ -21,8 +21,11 @@ from recovery_service.models import Episode, Patient, PlanItem, PlanRevision, Re
 from recovery_service.services import occurrence_rows
 from recovery_service.services.appointment_schedules import follow_episode, follow_patient
 from recovery_service.services.booking_items import asks_for
+from recovery_service.services.course_gate import gate_of
 from recovery_service.services.device_plan import plan_changed
 from recovery_service.services.phase_decisions import progression_of
+from recovery_service.services.questionnaire_closing import settle_answered
+from recovery_service.services.questionnaire_times import wanted_times
 from recovery_service.services.replanning import Course, Wanted, carry_on, stop
 from recovery_service.services.schedule_rows import locked
 from recovery_service.services.unsent import cancel_unsent
@@ -55,7 +58,7 @@ def course_of(episode: Episode, patient: Patient, effective_from: date, *, now: 
     return Course(
         episode=episode,
         patient=patient,
-        gate=_gate(episode, patient, effective_from),
+        gate=gate_of(episode, patient, effective_from),
         now=now,
         from_tomorrow=effective_from > local_date(patient.time_zone, now),
     )
@@ -69,7 +72,7 @@ def replan_episode(session: Session, episode: Episode, patient: Patient, *, now:
     live = live_revision(session, episode)
     if live is None or live.effective_from is None:
         return
-    gate = _gate(episode, patient, live.effective_from)
+    gate = gate_of(episode, patient, live.effective_from)
     _follow_live(session, Course(episode=episode, patient=patient, gate=gate, now=now), live)
 
 
@@ -99,7 +102,7 @@ def release_schedules(
     _lock(session, patient)
     live = live_revision(session, episode)
     if live is not None and live.effective_from is not None:
-        gate = max(now, _gate(episode, patient, live.effective_from))
+        gate = max(now, gate_of(episode, patient, live.effective_from))
         course = Course(episode=episode, patient=patient, gate=gate, now=now, owes=False)
         _follow_live(session, course, live)
     follow_episode(session, episode, now=now)
@@ -136,15 +139,6 @@ def items_of(session: Session, revision: PlanRevision) -> Sequence[PlanItem]:
     ).all()
 
 
-def _gate(episode: Episode, patient: Patient, effective_from: date) -> datetime:
-    """Return the first instant at which anything may be due.
-
-    Discharge is the gate of every item, also of one that counts from surgery.
-    """
-    first_day = max(episode.discharge_date, effective_from)
-    return start_of_day(patient.time_zone, first_day)
-
-
 def _lock(session: Session, patient: Patient) -> None:
     """Wait for who is changing the patient, and plan by what has become of it.
 
@@ -164,7 +158,9 @@ def _follow(
 ) -> None:
     wanted = wanted_of(session, course.episode, items, course.patient, progression)
     waiting = {item.lineage_id for item in items if progression.is_behind(item.phase)}
+    wanted += wanted_times(session, course.episode)
     carry_on(session, course, wanted, waiting=waiting)
+    settle_answered(session, course.episode, now=course.now)
 
 
 def wanted_of(

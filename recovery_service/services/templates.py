@@ -1,6 +1,6 @@
 """Plan templates: the shipped ones from files, a clinic's own from the database."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -86,6 +86,22 @@ def default_for(session: Session, content: Content, episode: Episode) -> PlanTem
     """Return the template that was chosen for the episode, or its procedure's default."""
     chosen = find(session, content, episode.plan_template) if episode.plan_template else None
     return chosen or content.templates_for(episode.procedure)[0]
+
+
+def defaults_for(
+    session: Session, content: Content, episodes: Sequence[Episode]
+) -> list[PlanTemplate]:
+    """Return the template of each episode, in one statement and only where some are own ones."""
+    chosen = {each.plan_template for each in episodes if each.plan_template}
+    own = {}
+    if chosen - content.templates.keys():
+        rows = [each for each in newest(session) if each.template.code in chosen]
+        own = {each.template.code: _read(content, each) for each in rows}
+    known = {**own, **content.templates}
+    return [
+        known.get(each.plan_template or "") or content.templates_for(each.procedure)[0]
+        for each in episodes
+    ]
 
 
 def parsed(content: Content, raw: Mapping[str, Any]) -> PlanTemplate:

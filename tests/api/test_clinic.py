@@ -24,7 +24,7 @@ def test_an_admin_names_the_clinic_and_its_version_counts_up(call: Caller) -> No
     assert call("GET", "/clinic").json == answer.json
     assert set(answer.json) == {
         "id", "name", "locale", "kind", "visibility", "reminder_defaults", "reminder_policy",
-        "version", "created_at", "updated_at",
+        "scheduled_instruments", "version", "created_at", "updated_at",
     }  # fmt: skip
 
 

@@ -69,6 +69,12 @@ REPORT = {
     "answers": {},
 }
 ANSWERED = {"instrument": "psfs", "authored_at": "2026-03-02T09:00:00Z", "answers": {}}
+ANSWERED_IN_FHIR = {
+    "resourceType": "QuestionnaireResponse",
+    "questionnaire": "urn:recovery-service:instrument:psfs",
+    "status": "in-progress",
+    "authored": "2026-03-02T09:00:00Z",
+}
 RULE = {
     "anchor": "discharge",
     "from_day": 0,
@@ -112,6 +118,8 @@ BODIES: dict[str, Any] = {
     "POST /episodes/<>/check-ins": REPORT,
     "POST /me/questionnaire-responses": ANSWERED,
     "POST /episodes/<>/questionnaire-responses": ANSWERED,
+    "POST /me/questionnaire-responses/fhir": ANSWERED_IN_FHIR,
+    "POST /episodes/<>/questionnaire-responses/fhir": ANSWERED_IN_FHIR,
     "POST /questionnaires": {"instrument": "rmdq", "content": like_the_rmdq()},
     "PUT /me/devices/<>": {
         "platform": "webpush",
@@ -124,7 +132,13 @@ BODIES: dict[str, Any] = {
     "PATCH /me": {"locale": "en"},
     "POST /rules/backtest": {"rules": read_content()["red_flags"]},
 }
-CREATES = ("/actions", "/check-ins", "/response", "/questionnaire-responses")
+CREATES = (
+    "/actions",
+    "/check-ins",
+    "/response",
+    "/questionnaire-responses",
+    "/questionnaire-responses/fhir",
+)
 #: The client chooses this id; one that another clinic knows is a new one here.
 CLIENT_CHOOSES = "PUT /me/devices/<>"
 

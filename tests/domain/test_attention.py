@@ -57,6 +57,8 @@ def _window(first: int, last: int) -> FollowUp:
     [
         ({}, []),
         ({"nudged": 1}, ["nudge_unanswered"]),
+        ({"unfilled": 1}, ["questionnaire_unanswered"]),
+        ({"unfilled": 2, "episode_state": "on_hold"}, ["on_hold"]),
         ({"nudged": 2, "episode_state": "on_hold"}, ["on_hold"]),
         ({"nudged": 2, "episode_state": "ended"}, []),
         (_leg(6, 3), ["pain_rising"]),

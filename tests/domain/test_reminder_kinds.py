@@ -35,8 +35,9 @@ def test_the_kinds_are_those_of_the_plan() -> None:
         "education",
         "follow_up",
         "appointment",
+        "questionnaire",
     }
-    assert set(REMINDER_KINDS) - set(PLANNABLE) == {"appointment"}
+    assert set(REMINDER_KINDS) - set(PLANNABLE) == {"appointment", "questionnaire"}
 
 
 def test_only_exercise_and_posture_count_and_apart() -> None:
@@ -44,9 +45,9 @@ def test_only_exercise_and_posture_count_and_apart() -> None:
     assert counted == {"physiotherapy": "exercise", "walking": "exercise", "posture": "posture"}
 
 
-def test_education_and_follow_up_happen_once() -> None:
+def test_education_follow_ups_and_questionnaires_happen_once() -> None:
     once = {name for name, kind in REMINDER_KINDS.items() if kind.identity == "once"}
-    assert once == {"education", "follow_up"}
+    assert once == {"education", "follow_up", "questionnaire"}
 
 
 @KINDS

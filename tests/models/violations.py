@@ -156,6 +156,8 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
         {"answers": None, "score": 1.0, "source": "app", "entered_by": None},
     ),
     "ck_questionnaire_response_answers": ({"answers": []},),
+    "ck_questionnaire_time_days": ({"target_day": 0}, {"to_day": 41}),
+    "ck_questionnaire_time_title": ({"title": []},),
     "ck_questionnaire_response_issues": ({"issues": {}},),
     "ck_audit_event_actor_kind": ({"actor_kind": "robot"},),
     "ck_content_approval_number": ({"number": 0},),
@@ -209,6 +211,7 @@ TAKEN: dict[str, tuple[dict[str, Any], ...]] = {
     "uq_recovery_plan_clinic_id_episode_id": ({},),
     "uq_questionnaire_clinic_id_instrument_content_hash": ({"content_hash": "0" * 64},),
     "uq_questionnaire_active": ({"active": True}, {"active": True}),
+    "uq_questionnaire_time_point": ({"time_point": "prom_day_42"},),
     "uq_appointment_template": ({"from_template": True}, {"from_template": True}),
 }
 

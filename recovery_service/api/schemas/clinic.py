@@ -33,6 +33,16 @@ class ClinicChanges(RequestSchema):
         },
     )
 
+    scheduled_instruments = fields.List(
+        Text(64),
+        validate=validate.Length(max=50),
+        metadata={
+            "description": "Instruments that patients are reminded of at the time points of their "
+            "plan, all of them; what is not named any more falls silent",
+            "example": ["psfs"],
+        },
+    )
+
     @post_load
     def some(self, loaded: dict[str, Any], **_: object) -> dict[str, Any]:
         """Refuse a change that changes nothing."""
@@ -59,6 +69,11 @@ class ClinicSchema(ResponseSchema):
             "description": "What holds: quiet hours, pushes a day by days since surgery "
             "(`budget`), minutes of `bundle`, `nudge_after` and `failover_after`, and the rest",
         },
+    )
+    scheduled_instruments = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Of which patients are reminded at their time points"},
     )
     version = fields.Integer(required=True)
     created_at = fields.AwareDateTime(required=True)

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import (
+    ValidationError,
+    fields,
+    post_load,
+    validate,
+    validates_schema,
+)
 
 from recovery_service.api.pagination import page_schema
 from recovery_service.api.schemas.base import (
@@ -184,6 +190,14 @@ class MyQuestionnaireSchema(ResponseSchema):
         required=True,
         allow_none=True,
         metadata={"description": "Null: nothing is due; the form can be answered all the same"},
+    )
+    occurrence_id = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Of what is due, in the agenda and in the reminder's deep link "
+            "`/questionnaires/{occurrence_id}`; null where the clinic does not remind of it"
+        },
     )
     next = fields.Nested(TimePointSchema, required=True, allow_none=True)
     carried = fields.Dict(
