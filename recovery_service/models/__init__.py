@@ -33,14 +33,11 @@ from recovery_service.models.staff import CareTeamMember, StaffAbsence, StaffDev
 from recovery_service.models.tokens import AccessToken, RefreshToken, StaffSession, TokenFamily
 
 __all__ = [
-    "StaffDevice",
-    "PatientNotice",
-    "VerdictDifference",
-    "AlertBudgetDay",
     "AccessToken",
     "Advice",
     "AdviceResponse",
     "Alert",
+    "AlertBudgetDay",
     "AlertEvent",
     "Appointment",
     "AppointmentResponse",
@@ -62,6 +59,7 @@ __all__ = [
     "OccurrenceAction",
     "Patient",
     "PatientExternalId",
+    "PatientNotice",
     "PhaseDecision",
     "PlanItem",
     "PlanRestriction",
@@ -79,9 +77,11 @@ __all__ = [
     "Site",
     "SiteHoliday",
     "StaffAbsence",
+    "StaffDevice",
     "StaffMember",
     "StaffNotice",
     "StaffSession",
     "TokenFamily",
+    "VerdictDifference",
     "WorkerHeartbeat",
 ]

@@ -90,13 +90,18 @@ def _scheduler(
     channels = list(loop.sender.channels)
     scheduler = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(len(channels) + len(loop.synced) + 5)},
+        executors={
+            "default": ThreadPoolExecutor(len(channels) + len(loop.synced) + len(loop.notified) + 5)
+        },
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     steps = [
         ("materialise", rhythm.tick, partial(_materialise, loop, fallen)),
         ("sweep", max(rhythm.sweep, rhythm.tick), loop.sweep),
-        ("notify", rhythm.tick, loop.notify),
+        *(
+            (f"notify_{book.name}_{name}", rhythm.tick, partial(loop.notify, name, book))
+            for name, book in loop.notified
+        ),
         ("heartbeat", rhythm.heartbeat, beat),
         *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
         *((f"sync_{name}", rhythm.tick, partial(loop.sync, name)) for name in loop.synced),

@@ -153,9 +153,7 @@ def add_figures() -> None:
         sa.CheckConstraint(
             "least(check_ins, emergency, same_day, next_business_day) >= 0", name="counts"
         ),
-        sa.ForeignKeyConstraint(
-            ["clinic_id"], ["clinic.id"], name="fk_alert_budget_day_clinic_id"
-        ),
+        sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name="fk_alert_budget_day_clinic_id"),
         sa.PrimaryKeyConstraint("clinic_id", "day", name="pk_alert_budget_day"),
     )
     op.create_index("ix_alert_budget_day_counted", "alert_budget_day", ["counted_at"])
