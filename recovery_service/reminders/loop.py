@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial, reduce
 from typing import Any, Protocol
 
-from recovery_service.reminders import patient_notices, staff_notices
+from recovery_service.reminders import alert_budget, patient_notices, staff_notices
 from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.dispatch import (
     Counts,
@@ -54,6 +54,8 @@ class Loop:
         self._lock = threading.Lock()
         self._totals: Counts = Counter()
         self._by_channel: dict[str, Counts] = {}
+        self._budget: dict[str, Any] = {}
+        self._budget_of: datetime | None = None
 
     def materialise(self) -> Materialised:
         """Write all that has fallen due by now, side by side once it is more than a batch."""
@@ -127,6 +129,17 @@ class Loop:
         self._count(escalated=total)
         return total
 
+    def count_alerts(self) -> None:
+        """Count which check-ins alerted, if it is time; keep what is to be told of it."""
+        now, watching = self.sender.clock(), self.sender.watching
+        if watching is None:
+            return
+        counted = alert_budget.count_days(self.sender.transaction, now=now)
+        if counted is not None and counted != self._budget_of:
+            aim = watching.policy.budget
+            self._budget = alert_budget.figures(self.sender.transaction, aim, now=now)
+            self._budget_of = counted
+
     @property
     def notified(self) -> list[tuple[str, Book]]:
         """The channels by which people are told of alerts, with the notices of each.
@@ -154,6 +167,7 @@ class Loop:
             "since_start": totals,
             "channels": by_channel,
             "dispatch_lag": self.sender.lags.figures(),
+            "alerts": self._budget,
         }
 
     def _count_of(self, channel: str, counts: Counts) -> None:
@@ -178,6 +192,7 @@ def tick_once(sender: Sender, *, batch: int = BATCH) -> Counts:
         sent += threads.map(loop.sync, loop.synced)
     swept = loop.sweep()
     escalated = loop.escalate()
+    loop.count_alerts()
     told = [loop.notify(name, book) for name, book in loop.notified]
     counts: Counts = Counter(materialised=done.due, missed=done.missed, poisoned=done.poisoned)
     for each in sent + told:

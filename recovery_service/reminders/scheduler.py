@@ -91,7 +91,7 @@ def _scheduler(
     scheduler = BackgroundScheduler(
         timezone=UTC,
         executors={
-            "default": ThreadPoolExecutor(len(channels) + len(loop.synced) + len(loop.notified) + 5)
+            "default": ThreadPoolExecutor(len(channels) + len(loop.synced) + len(loop.notified) + 6)
         },
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
@@ -108,7 +108,8 @@ def _scheduler(
     ]
     # A step that asks the database nothing would say that it is back.
     if loop.sender.watching is not None:
-        steps.append(("escalate", max(rhythm.sweep, rhythm.tick), loop.escalate))
+        every = max(rhythm.sweep, rhythm.tick)
+        steps += [("escalate", every, loop.escalate), ("count_alerts", every, loop.count_alerts)]
     for name, every, step in steps:
         seconds = every.total_seconds()
         scheduler.add_job(outage.bear, "interval", (name, step), seconds=seconds, id=name)

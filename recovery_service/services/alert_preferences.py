@@ -29,14 +29,14 @@ class NewStaffDevice:
 
 def preferences_of(session: Session, actor: Actor) -> StaffMember:
     """Return the actor as a member of staff."""
-    return member_in_scope(session, actor, actor.id)
+    return _me(session, actor)
 
 
 def choose(
     session: Session, actor: Actor, changes: Mapping[str, str], *, now: datetime
 ) -> StaffMember:
     """Change `mail` or `push`: the least pressing tier of which the actor wants it, or `none`."""
-    member = member_in_scope(session, actor, actor.id, lock=True)
+    member = _me(session, actor, lock=True)
     member.alert_mail = changes.get("mail", member.alert_mail)
     member.alert_push = changes.get("push", member.alert_push)
     member.version, member.updated_at = member.version + 1, now
@@ -61,7 +61,7 @@ def put_device(
 
     Raises DeviceIdTaken (a colleague's), TooManyDevices.
     """
-    member_in_scope(session, actor, actor.id, lock=True)  # two at once come one by one
+    _me(session, actor, lock=True)  # two at once come one by one
     device = session.get(StaffDevice, (actor.clinic_id, device_id))
     if device is not None and device.staff_id != actor.id:
         raise DeviceIdTaken
@@ -91,6 +91,12 @@ def take_away(session: Session, actor: Actor, device_id: UUID, *, now: datetime)
         device.retired_at, device.retired_reason = now, "revoked"
     session.flush()
     audit.record(session, actor, "staff_device_revoked", "staff_device", device_id, now=now)
+
+
+def _me(session: Session, actor: Actor, *, lock: bool = False) -> StaffMember:
+    if actor.id is None:
+        raise NoSuchObject("member of staff")
+    return member_in_scope(session, actor, actor.id, lock=lock)
 
 
 def _living(actor: Actor) -> tuple[Any, ...]:
