@@ -1,6 +1,6 @@
 """How staff are told of alerts: what they choose, and the browsers that are theirs.
 
-Defects planted, each seen red: take a colleague's device over; count retired devices; take an
+Defects that these are there to see: take a colleague's device over; count retired devices; take an
 endpoint inside the clinic's network; let a choice of mail change the push.
 """
 

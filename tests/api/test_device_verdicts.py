@@ -1,6 +1,6 @@
 """What the phone had told by itself, against what the service finds: kept, counted, shown.
 
-Defects planted, each seen red: compare the rules and not their tiers; keep differences where
+Defects that these are there to see: compare the rules and not their tiers; keep differences where
 there was no verdict; show them to the patient; name the rule in the log.
 """
 

@@ -2,7 +2,7 @@
 
 Defects planted, each seen red: telling without asking whether somebody has acknowledged; the
 escalation told again by a second tick; the quiet hours of the patient left out for every tier;
-the push naming the rule; an address that nobody verified written to; a text begun twice.
+an address that nobody verified written to; a text begun twice.
 """
 
 from collections.abc import Callable
