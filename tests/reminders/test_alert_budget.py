@@ -1,6 +1,6 @@
 """The share of check-ins that alert, counted from what was stored, per clinic, tier and window.
 
-Defects that these are there to see: count a check-in once for each alert; count one that attached to
+Defects to be seen: count a check-in once for each alert; count one that attached to
 what was open; leave the days before today uncounted; count every tick; windows a day too long.
 """
 
