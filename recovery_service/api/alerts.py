@@ -26,7 +26,7 @@ from recovery_service.domain.access import CARE
 from recovery_service.extensions import parts
 from recovery_service.models import Alert
 from recovery_service.services import alerts
-from recovery_service.services.alert_reads import read_bundles, read_story, story_of
+from recovery_service.services.alert_reads import Place, read_bundles, read_story, story_of
 from recovery_service.services.alert_views import alert_as_json, bundle_as_json, story_as_json
 
 log = structlog.get_logger()
@@ -46,10 +46,16 @@ def ranking(wanted: Wanted) -> Page[dict[str, Any]]:
     behind = _PLACES.decode(page.cursor)
     now = behind[0] if behind else request_time()
     with transaction() as session:
-        bundles = read_bundles(session, current_actor(), mine=wanted["mine"], now=request_time())
-    if behind:
-        bundles = [one for one in bundles if one.place > behind[1:]]
-    cut = _PLACES.page(bundles[: page.limit + 1], page.limit, lambda one: (now, *one.place))
+        bundles = read_bundles(
+            session,
+            current_actor(),
+            mine=wanted["mine"],
+            behind=Place(*behind[1:]) if behind else None,
+            limit=page.limit,
+            as_of=now,
+            now=request_time(),
+        )
+    cut = _PLACES.page(bundles, page.limit, lambda one: (now, *one.place))
     content, language = parts().content, request_language()
     shown = [bundle_as_json(content, one, now=now, language=language) for one in cut.items]
     return Page(shown, cut.next_cursor)

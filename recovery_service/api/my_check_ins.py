@@ -123,6 +123,11 @@ def record(reporter: Reporter, new: NewCheckIn) -> Response:
     content, now = parts().content, request_time()
     recorded = record_check_in(few_trips, transaction, content, reporter, new, now=now)
     log.info("check_in_recorded", check_in_id=new.id, repeated=recorded.repeated)
+    if recorded.verdict.differs:
+        # How many rules, and not which: those say how the patient is.
+        log.warning(
+            "device_verdict_differs", check_in_id=new.id, count=len(recorded.verdict.differs)
+        )
     told = answer(content, recorded, now=now, language=request_language())
     body = orjson.dumps(told, option=orjson.OPT_UTC_Z)
     return Response(body, 200 if recorded.repeated else 201, mimetype="application/json")

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from recovery_service.domain.content_fields import ContentError, Fields
+from recovery_service.domain.escalation import MOST
 from recovery_service.domain.opening_times import OpeningTimes
 from recovery_service.domain.red_flag_rules import TIERS
 
@@ -16,12 +17,18 @@ _MOST_MINUTES, _MOST_DAYS, _MOST_WATCHED = 7 * 24 * 60, 14, 730
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How soon one tier is looked at; minutes and days of opening (see the file)."""
+    """How soon one tier is looked at; minutes and days of opening (see the file).
+
+    `tell_patient` is at how many lapses the patient is told, `tell_in_quiet_hours` whether
+    their quiet hours hold that back.
+    """
 
     within_minutes: int | None
     same_day_minutes: int | None
     by_open_day: int | None
     escalate_minutes: int
+    tell_patient: int
+    tell_in_quiet_hours: bool
 
     def respond_by(self, times: OpeningTimes, at: datetime) -> datetime | None:
         """Return by when somebody has to have looked; None where the hours do not say."""
@@ -41,11 +48,15 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertPolicy:
-    """The pace of each tier, and the last day since surgery on which anybody looks."""
+    """The pace of each tier, and the last day since surgery on which anybody looks.
+
+    `budget` is the share of check-ins that may alert: an aim, and nothing is held back for it.
+    """
 
     version: int
     status: str
     monitored_days: int
+    budget: float
     paces: Mapping[str, Pace]
 
     def monitored_until(
@@ -58,7 +69,8 @@ class AlertPolicy:
 def parse_alert_policy(raw: Mapping[str, Any], *, sources: Mapping[str, str]) -> AlertPolicy:
     """Read the policy; raises ContentError."""
     fields = Fields(raw, FILE, "policy")
-    fields.only("version", "status", "source", "clinician_must_confirm", "monitored_days", "tiers")
+    fields.only("version", "status", "source", "clinician_must_confirm", "monitored_days",
+                "alert_budget", "tiers")  # fmt: skip
     for key in fields.values("source"):
         if key not in sources:
             fields.refuse(f"unknown source {key!r}")
@@ -68,6 +80,7 @@ def parse_alert_policy(raw: Mapping[str, Any], *, sources: Mapping[str, str]) ->
         version=fields.integer("version", 1, 1_000_000),
         status=fields.choice("status", (_STATUS,)),
         monitored_days=fields.integer("monitored_days", 1, _MOST_WATCHED),
+        budget=fields.number("alert_budget", 0.001, 1),
         paces={tier: _pace(tiers.table(tier), tier) for tier in TIERS},
     )
 
@@ -79,12 +92,16 @@ def _pace(fields: Fields, tier: str) -> Pace:
         "same_day_if_minutes_left",
         "respond_by_open_day",
         "escalate_within_open_minutes",
+        "tell_patient_at_lapses",
+        "in_quiet_hours",
     )
     pace = Pace(
         within_minutes=fields.optional_integer("respond_within_open_minutes", 1, _MOST_MINUTES),
         same_day_minutes=fields.optional_integer("same_day_if_minutes_left", 1, _MOST_MINUTES),
         by_open_day=fields.optional_integer("respond_by_open_day", 1, _MOST_DAYS),
         escalate_minutes=fields.integer("escalate_within_open_minutes", 1, _MOST_MINUTES),
+        tell_patient=fields.integer("tell_patient_at_lapses", 0, MOST),
+        tell_in_quiet_hours=fields.choice("in_quiet_hours", ("tell", "wait")) == "tell",
     )
     if (pace.within_minutes is None) == (pace.by_open_day is None):
         raise ContentError(FILE, fields.item, "must have minutes or an open day, and not both")

@@ -1,6 +1,7 @@
 """The tables, typed. Imports everything, so that the metadata is complete."""
 
-from recovery_service.models.alerts import Advice, AdviceResponse, Alert, AlertEvent, StaffNotice
+from recovery_service.models.alert_figures import AlertBudgetDay, VerdictDifference
+from recovery_service.models.alerts import Advice, AdviceResponse, Alert, AlertEvent
 from recovery_service.models.appointments import Appointment, AppointmentResponse
 from recovery_service.models.audit import AuditEvent
 from recovery_service.models.base import Base
@@ -12,6 +13,7 @@ from recovery_service.models.deliveries import Delivery, ReminderDay
 from recovery_service.models.devices import Destination, Device, EnrolmentCode
 from recovery_service.models.episodes import Episode
 from recovery_service.models.infrastructure import AttemptBucket, DirectoryEntry, WorkerHeartbeat
+from recovery_service.models.notices import PatientNotice, StaffNotice
 from recovery_service.models.occurrences import Occurrence, OccurrenceAction
 from recovery_service.models.patients import Patient, PatientExternalId
 from recovery_service.models.plans import (
@@ -31,7 +33,7 @@ from recovery_service.models.questionnaires import (
 )
 from recovery_service.models.schedules import Schedule, ScheduleRule
 from recovery_service.models.sites import Site, SiteHoliday
-from recovery_service.models.staff import CareTeamMember, StaffAbsence, StaffMember
+from recovery_service.models.staff import CareTeamMember, StaffAbsence, StaffDevice, StaffMember
 from recovery_service.models.tokens import AccessToken, RefreshToken, StaffSession, TokenFamily
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "Advice",
     "AdviceResponse",
     "Alert",
+    "AlertBudgetDay",
     "AlertEvent",
     "Appointment",
     "AppointmentResponse",
@@ -60,6 +63,7 @@ __all__ = [
     "OccurrenceAction",
     "Patient",
     "PatientExternalId",
+    "PatientNotice",
     "PhaseDecision",
     "PlanItem",
     "PlanRestriction",
@@ -78,9 +82,11 @@ __all__ = [
     "Site",
     "SiteHoliday",
     "StaffAbsence",
+    "StaffDevice",
     "StaffMember",
     "StaffNotice",
     "StaffSession",
     "TokenFamily",
+    "VerdictDifference",
     "WorkerHeartbeat",
 ]

@@ -3,7 +3,17 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Index,
+    Sequence,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped
 
 from recovery_service.models.base import (
@@ -13,7 +23,6 @@ from recovery_service.models.base import (
     OptionalReference,
     PrimaryKey,
     Reference,
-    Stamped,
     Versioned,
     health,
     operational,
@@ -21,6 +30,7 @@ from recovery_service.models.base import (
 from recovery_service.models.keys import within_clinic
 
 TIERS = "tier IN ('emergency', 'same_day', 'next_business_day')"
+_ORDER = Sequence("alert_event_seq", metadata=Base.metadata)
 
 
 class Alert(Versioned, Base):
@@ -86,7 +96,9 @@ class Alert(Versioned, Base):
 class AlertEvent(Base):
     """One thing that happened to an alert; the application cannot change or delete it.
 
-    ``facts`` are those that met the rule, ``about`` the local date they are of.
+    ``facts`` are those that met the rule, ``about`` the local date they are of. ``seq`` is the
+    order in which events were written; two of one instant have no other. Those from before it
+    was kept have none, and come first.
     """
 
     __tablename__ = "alert_event"
@@ -101,6 +113,7 @@ class AlertEvent(Base):
         ),
         CheckConstraint(TIERS, name="tier"),
         Index("ix_alert_event_alert", "clinic_id", "alert_id", "at"),
+        Index("ix_alert_event_at", "at", postgresql_using="brin"),
     )
 
     clinic_id: Mapped[ClinicKey]
@@ -116,6 +129,7 @@ class AlertEvent(Base):
     facts: Mapped[list[Any] | None] = health(JSON_OBJECT)
     resolution: Mapped[str | None] = operational(String(32))
     note: Mapped[str | None] = health(Text)
+    seq: Mapped[int | None] = operational(BigInteger, server_default=_ORDER.next_value())
 
 
 class Advice(Base):
@@ -171,37 +185,3 @@ class AdviceResponse(Base):
     response: Mapped[str] = health(String(16))
     received_at: Mapped[datetime] = operational()
     device_id: Mapped[OptionalReference]
-
-
-class StaffNotice(Stamped, Base):
-    """A mail to a staff member that an alert waits; it says nothing of whom or of what.
-
-    ``wake_at`` is the moment before which it is not sent, and the end of the lease while
-    it is being sent.
-    """
-
-    __tablename__ = "staff_notice"
-    __table_args__ = (
-        within_clinic("alert", "alert_id"),
-        within_clinic("staff_member", "staff_id"),
-        UniqueConstraint("clinic_id", "alert_id", "staff_id", "cause", "created_at"),
-        CheckConstraint("cause IN ('raised', 'worsened', 'escalated', 'assigned')", name="cause"),
-        CheckConstraint("state IN ('ready', 'leased', 'sent', 'dropped', 'dead')", name="state"),
-        CheckConstraint("(state IN ('ready', 'leased')) = (settled_at IS NULL)", name="settled"),
-        Index(
-            "ix_staff_notice_wake",
-            "wake_at",
-            postgresql_where=text("state IN ('ready', 'leased')"),
-        ),
-    )
-
-    clinic_id: Mapped[ClinicKey]
-    id: Mapped[PrimaryKey]
-    alert_id: Mapped[Reference]
-    staff_id: Mapped[Reference]
-    cause: Mapped[str] = operational(String(16))
-    state: Mapped[str] = operational(String(8), default="ready")
-    wake_at: Mapped[datetime] = operational()
-    attempts: Mapped[int] = operational(SmallInteger, default=0)
-    reason: Mapped[str | None] = operational(String(32))
-    settled_at: Mapped[datetime | None] = operational()

@@ -41,6 +41,7 @@ class CheckIn(Base):
         CheckConstraint("jsonb_typeof(issues) = 'array'", name="issues"),
         CheckConstraint("source <> 'staff_phone' OR entered_by IS NOT NULL", name="entered_by"),
         Index("ix_check_in_episode", "clinic_id", "episode_id", "local_date", "recorded_at"),
+        Index("ix_check_in_received", "received_at", postgresql_using="brin"),
     )
 
     clinic_id: Mapped[ClinicKey]

@@ -1,6 +1,7 @@
 """Staff members and the care teams they form."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped
@@ -24,7 +25,8 @@ from recovery_service.models.keys import of_clinic, within_clinic
 class StaffMember(Versioned, Base):
     """A person who works for the clinic, with one or more roles.
 
-    ``alert_mail`` is the least pressing tier of alert of which a mail is wanted, or `none`.
+    ``alert_mail`` is the least pressing tier of alert of which a mail is wanted, or `none`;
+    ``alert_push`` the same of a push. So what is more pressing never comes by fewer ways.
     """
 
     __tablename__ = "staff_member"
@@ -41,6 +43,10 @@ class StaffMember(Versioned, Base):
             "alert_mail IN ('emergency', 'same_day', 'next_business_day', 'none')",
             name="alert_mail",
         ),
+        CheckConstraint(
+            "alert_push IN ('emergency', 'same_day', 'next_business_day') OR alert_push = 'none'",
+            name="alert_push",
+        ),
     )
 
     clinic_id: Mapped[ClinicKey]
@@ -56,6 +62,27 @@ class StaffMember(Versioned, Base):
     alert_mail: Mapped[str] = operational(
         String(20), default="next_business_day", server_default="next_business_day"
     )
+    alert_push: Mapped[str] = operational(String(20), default="none", server_default="none")
+
+
+class StaffDevice(Stamped, Base):
+    """A browser in which a staff member is told of alerts; the client chooses its id."""
+
+    __tablename__ = "staff_device"
+    __table_args__ = (
+        within_clinic("staff_member", "staff_id"),
+        CheckConstraint("jsonb_typeof(subscription) = 'object'", name="subscription"),
+        CheckConstraint("(retired_at IS NULL) = (retired_reason IS NULL)", name="retired"),
+        Index("ix_staff_device_staff", "clinic_id", "staff_id"),
+    )
+
+    clinic_id: Mapped[ClinicKey]
+    id: Mapped[PrimaryKey]
+    staff_id: Mapped[Reference]
+    name: Mapped[str] = identifying(String(100), default="")
+    subscription: Mapped[dict[str, Any]] = secret()
+    retired_at: Mapped[datetime | None] = operational()
+    retired_reason: Mapped[str | None] = operational(String(32))
 
 
 class CareTeamMember(Base):

@@ -1,7 +1,8 @@
 """Escalation: an alert that nobody looked at in time goes to the next people.
 
-The patient is told as well: the app is woken silently, and finds in the monitoring promise
-that nobody has looked and what to do meanwhile.
+The patient is told as well (`patient_notices`): the app is woken silently, and a push that is
+seen opens it on the advice; the monitoring promise says that nobody has looked and what to do
+meanwhile.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from uuid import UUID
 import orjson
 
 from recovery_service.domain.alert_policy import AlertPolicy
-from recovery_service.domain.escalation import MOST, recipients
+from recovery_service.domain.escalation import MOST, Recipient, recipients
 from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.local_time import local_date
 from recovery_service.domain.opening_times import OpeningTimes
@@ -22,7 +23,10 @@ from recovery_service.reminders.colleagues import (
     COLLEAGUES,
     colleagues_by_patient,
     covers_by_patient,
+    notice,
 )
+from recovery_service.reminders.patient_notices import telling
+from recovery_service.reminders.raising_statements import NOTICES
 from recovery_service.reminders.syncing import CHANNELS
 from recovery_service.reminders.work import Transaction, run
 
@@ -45,11 +49,11 @@ SELECT a.clinic_id, a.id, a.patient_id, a.tier, a.escalation, a.assigned_to, p.t
    FOR UPDATE OF a SKIP LOCKED
 """
 
-_WRITE = """
+_WRITE = f"""
 WITH passed AS (
     SELECT * FROM jsonb_to_recordset(%(passed)s::jsonb)
         AS x (clinic_id uuid, alert_id uuid, event_id uuid, patient_id uuid, tier text,
-              respond_by timestamptz)
+              respond_by timestamptz, told boolean)
 ), changed AS (
     UPDATE alert a
        SET escalation = a.escalation + 1, respond_by = x.respond_by, version = a.version + 1,
@@ -64,13 +68,9 @@ WITH passed AS (
        SET sync_due_at = %(now)s, sync_attempts = 0
      WHERE (d.clinic_id, d.patient_id) IN (SELECT x.clinic_id, x.patient_id FROM passed x)
        AND d.channel = ANY (%(channels)s) AND d.retired_at IS NULL
-)
-INSERT INTO staff_notice (clinic_id, id, alert_id, staff_id, cause, state, wake_at, attempts,
-                          created_at)
-SELECT n.clinic_id, n.id, n.alert_id, n.staff_id, 'escalated', 'ready', %(now)s, 0, %(now)s
-  FROM jsonb_to_recordset(%(notices)s::jsonb)
-       AS n (clinic_id uuid, id uuid, alert_id uuid, staff_id uuid)
-"""
+), told AS (
+{telling("passed")})
+{NOTICES}"""
 
 
 class _Lapsed(NamedTuple):
@@ -122,7 +122,7 @@ def escalate(transaction: Transaction, policy: AlertPolicy, *, now: datetime, ba
                 tier=one.tier,
                 assigned_to=one.assigned_to,
             )
-            notices += [(one, staff_id) for staff_id in to]
+            notices += [(one, told) for told in to]
         run(session, _WRITE, _written(lapsed, notices, policy, now))
     return len(lapsed)
 
@@ -136,9 +136,15 @@ def _asked(lapsed: Sequence[_Lapsed], now: datetime) -> dict[str, list[Any]]:
     }
 
 
+def _leads(one: _Lapsed, lapsed: Sequence[_Lapsed]) -> bool:
+    """Say whether it is the most pressing of what lapsed together of its patient."""
+    of_patient = [each for each in lapsed if each.patient_id == one.patient_id]
+    return one is min(of_patient, key=lambda each: TIERS.index(each.tier))
+
+
 def _written(
     lapsed: Sequence[_Lapsed],
-    notices: Sequence[tuple[_Lapsed, UUID]],
+    notices: Sequence[tuple[_Lapsed, Recipient]],
     policy: AlertPolicy,
     now: datetime,
 ) -> dict[str, Any]:
@@ -150,19 +156,15 @@ def _written(
             "patient_id": one.patient_id,
             "tier": one.tier,
             "respond_by": one.next_by(policy, now),
+            "told": one.escalation < policy.paces[one.tier].tell_patient and _leads(one, lapsed),
         }
         for one in lapsed
     ]
-    # One mail a person and patient, on the most pressing of what lapsed together.
-    first: dict[tuple[UUID, UUID], dict[str, Any]] = {}
-    for one, staff_id in notices:
-        mail = {
-            "clinic_id": one.clinic_id,
-            "id": new_id(now=now),
-            "alert_id": one.id,
-            "staff_id": staff_id,
-        }
-        first.setdefault((one.patient_id, staff_id), mail)
+    # One notice a way, person and patient, on the most pressing of what lapsed together.
+    first: dict[tuple[UUID, Recipient], dict[str, Any]] = {}
+    for one, told in notices:
+        row = notice(told, one.clinic_id, one.id, "escalated", new=False, now=now)
+        first.setdefault((one.patient_id, told), row)
     return {
         "passed": orjson.dumps(passed).decode(),
         "notices": orjson.dumps(list(first.values())).decode(),

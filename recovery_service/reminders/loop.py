@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial, reduce
 from typing import Any, Protocol
 
+from recovery_service.reminders import alert_budget, patient_notices, staff_notices
 from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.dispatch import (
     Counts,
@@ -17,8 +18,8 @@ from recovery_service.reminders.dispatch import (
     end_unsendable,
 )
 from recovery_service.reminders.escalation import escalate
+from recovery_service.reminders.notices import Book, notify
 from recovery_service.reminders.planner import Materialised, RuleBook, materialise
-from recovery_service.reminders.staff_notices import notify
 from recovery_service.reminders.sweep import Swept, sweep
 from recovery_service.reminders.syncing import CHANNELS, sync
 
@@ -53,6 +54,8 @@ class Loop:
         self._lock = threading.Lock()
         self._totals: Counts = Counter()
         self._by_channel: dict[str, Counts] = {}
+        self._budget: dict[str, Any] = {}
+        self._budget_of: datetime | None = None
 
     def materialise(self) -> Materialised:
         """Write all that has fallen due by now, side by side once it is more than a batch."""
@@ -126,9 +129,32 @@ class Loop:
         self._count(escalated=total)
         return total
 
-    def notify(self) -> Counts:
-        """Mail to staff what waits for them."""
-        counts = notify(self.sender, stopped=self.stopping.is_set)
+    def count_alerts(self) -> None:
+        """Count which check-ins alerted, if it is time; keep what is to be told of it."""
+        now, watching = self.sender.clock(), self.sender.watching
+        if watching is None:
+            return
+        counted = alert_budget.count_days(self.sender.transaction, now=now)
+        if counted is not None and counted != self._budget_of:
+            aim = watching.policy.budget
+            self._budget = alert_budget.figures(self.sender.transaction, aim, now=now)
+            self._budget_of = counted
+
+    @property
+    def notified(self) -> list[tuple[str, Book]]:
+        """The channels by which people are told of alerts, with the notices of each.
+
+        Notices to patients go by what says when a patient's night is kept (`watching`).
+        """
+        found = [(name, staff_notices.BOOK) for name in staff_notices.CHANNELS]
+        if self.sender.watching is not None:
+            book = patient_notices.book_of(self.sender.watching.policy)
+            found += [(name, book) for name in patient_notices.CHANNELS]
+        return found
+
+    def notify(self, channel: str, book: Book) -> Counts:
+        """Tell people by one channel what waits for them."""
+        counts = notify(self.sender, book, channel, stopped=self.stopping.is_set)
         self._count(**counts)
         return counts
 
@@ -141,6 +167,7 @@ class Loop:
             "since_start": totals,
             "channels": by_channel,
             "dispatch_lag": self.sender.lags.figures(),
+            "alerts": self._budget,
         }
 
     def _count_of(self, channel: str, counts: Counts) -> None:
@@ -164,8 +191,10 @@ def tick_once(sender: Sender, *, batch: int = BATCH) -> Counts:
         sent = list(threads.map(loop.send, sender.channels))
         sent += threads.map(loop.sync, loop.synced)
     swept = loop.sweep()
-    escalated, mailed = loop.escalate(), loop.notify()
+    escalated = loop.escalate()
+    loop.count_alerts()
+    told = [loop.notify(name, book) for name, book in loop.notified]
     counts: Counts = Counter(materialised=done.due, missed=done.missed, poisoned=done.poisoned)
-    for each in sent:
+    for each in sent + told:
         counts += each
-    return counts + mailed + Counter(swept=swept.closed, escalated=escalated)
+    return counts + Counter(swept=swept.closed, escalated=escalated)

@@ -20,6 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from recovery_service.domain.delivery_reasons import NOT_SENT, WITHHELD
+from recovery_service.reminders.alert_metrics import of_alerts
 from recovery_service.reminders.heartbeat import FLEET
 from recovery_service.reminders.lags import BUCKETS
 
@@ -73,6 +74,7 @@ class LoopFigures(Collector):
         yield from _of_the_queue(freshest)
         yield from _counted(self._beats)
         yield _lags(self._beats)
+        yield from of_alerts(next(filter(None, (b.figures.get("alerts") for b in self._beats)), {}))
 
     def _processes(self) -> Iterator[Metric]:
         alive = GaugeMetricFamily(

@@ -29,6 +29,7 @@ from recovery_service.reminders.colleagues import (
     COLLEAGUES,
     colleagues_by_patient,
     covers_by_patient,
+    notice,
 )
 from recovery_service.reminders.not_done_statements import FACTS, WRITE
 from recovery_service.reminders.work import array, run
@@ -121,8 +122,12 @@ def judge_missed(
     raised = [one for row in rows for one in _borne(_Known._make(row), watching, now)]
     if raised:
         notices = _notices(session, raised, now)
-        found = [_as_row(one, now) for one in raised]
-        run(session, WRITE, {"found": _json(found), "notices": _json(notices), "now": now})
+        values = {
+            "raised": _json([_alert(one) for one in raised]),
+            "events": _json([_event(one, now) for one in raised]),
+            "notices": _json(notices),
+        }
+        run(session, WRITE, values | {"now": now})
     return len(raised)
 
 
@@ -186,25 +191,35 @@ def _values(episodes: Sequence[Missed], rules: RedFlagRules, now: datetime) -> d
     }
 
 
-def _as_row(one: _Raised, now: datetime) -> dict[str, Any]:
+def _alert(one: _Raised) -> dict[str, Any]:
     known, finding = one.known, one.finding
     return {
         "clinic_id": known.clinic_id,
         "id": one.id,
-        "event_id": new_id(now=now),
         "patient_id": known.patient_id,
         "episode_id": known.episode_id,
         "rule_id": finding.rule_id,
         "rule_version": finding.rule_version,
         "tier": finding.tier,
         "respond_by": one.respond_by,
+    }
+
+
+def _event(one: _Raised, now: datetime) -> dict[str, Any]:
+    return {
+        "clinic_id": one.known.clinic_id,
+        "id": new_id(now=now),
+        "alert_id": one.id,
+        "kind": Step.RAISED,
+        "tier": one.finding.tier,
         "about": one.today,
-        "facts": [fact.as_json() for fact in finding.facts],
+        "facts": [fact.as_json() for fact in one.finding.facts],
+        "new": True,
     }
 
 
 def _notices(session: Session, raised: Sequence[_Raised], now: datetime) -> list[dict[str, Any]]:
-    """Return one mail a person and patient, on the first of what was found together."""
+    """Return one notice a way, person and patient, on the first of what was found together."""
     first = {one.known.patient_id: one for one in reversed(raised)}
     asked = {
         "clinics": [one.known.clinic_id for one in first.values()],
@@ -214,14 +229,9 @@ def _notices(session: Session, raised: Sequence[_Raised], now: datetime) -> list
     people = colleagues_by_patient(run(session, COLLEAGUES, asked))
     covers = covers_by_patient(run(session, ABSENT, asked))
     return [
-        {
-            "clinic_id": one.known.clinic_id,
-            "id": new_id(now=now),
-            "alert_id": one.id,
-            "staff_id": staff_id,
-        }
+        notice(told, one.known.clinic_id, one.id, Step.RAISED, new=True, now=now)
         for patient_id, one in first.items()
-        for staff_id in recipients(
+        for told in recipients(
             people.get(patient_id, []),
             covers.get(patient_id, {}),
             escalation=0,

@@ -1,5 +1,7 @@
 """The statements by which what was not done is read and raised, for many episodes at once."""
 
+from recovery_service.reminders.raising_statements import NOTED, NOTICES_OF_RAISED, RAISED
+
 # A patient without a smartphone is called instead (`GET /call-tasks`), and one whose phone never
 # enrolled is a reason of its own. Of each episode a few weeks are read, however long it is.
 FACTS = """
@@ -45,30 +47,4 @@ SELECT e.clinic_id, e.patient_id, e.id, e.procedure, e.surgery_date, e.discharge
                 ORDER BY b.rule_id, b.state = 'resolved', b.raised_at DESC) a) last
 """
 
-WRITE = """
-WITH found AS (
-    SELECT * FROM jsonb_to_recordset(%(found)s::jsonb)
-        AS f (clinic_id uuid, id uuid, event_id uuid, patient_id uuid, episode_id uuid,
-              rule_id text, rule_version int, tier text, respond_by timestamptz, about date,
-              facts jsonb)
-), raised AS (
-    INSERT INTO alert (clinic_id, id, patient_id, episode_id, rule_id, rule_version, tier, state,
-                       raised_at, found_at, respond_by, escalation, version, created_at,
-                       updated_at)
-    SELECT clinic_id, id, patient_id, episode_id, rule_id, rule_version, tier, 'open', %(now)s,
-           %(now)s, respond_by, 0, 1, %(now)s, %(now)s
-      FROM found
-    ON CONFLICT DO NOTHING
-    RETURNING clinic_id, id
-), noted AS (
-    INSERT INTO alert_event (clinic_id, id, alert_id, at, kind, tier, about, facts)
-    SELECT f.clinic_id, f.event_id, f.id, %(now)s, 'raised', f.tier, f.about, f.facts
-      FROM found f JOIN raised r ON r.clinic_id = f.clinic_id AND r.id = f.id
-)
-INSERT INTO staff_notice (clinic_id, id, alert_id, staff_id, cause, state, wake_at, attempts,
-                          created_at)
-SELECT n.clinic_id, n.id, n.alert_id, n.staff_id, 'raised', 'ready', %(now)s, 0, %(now)s
-  FROM jsonb_to_recordset(%(notices)s::jsonb)
-       AS n (clinic_id uuid, id uuid, alert_id uuid, staff_id uuid)
-  JOIN raised r ON r.clinic_id = n.clinic_id AND r.id = n.alert_id
-"""
+WRITE = f"WITH {RAISED}, {NOTED}{NOTICES_OF_RAISED}"

@@ -90,20 +90,26 @@ def _scheduler(
     channels = list(loop.sender.channels)
     scheduler = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(len(channels) + len(loop.synced) + 5)},
+        executors={
+            "default": ThreadPoolExecutor(len(channels) + len(loop.synced) + len(loop.notified) + 6)
+        },
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     steps = [
         ("materialise", rhythm.tick, partial(_materialise, loop, fallen)),
         ("sweep", max(rhythm.sweep, rhythm.tick), loop.sweep),
-        ("notify", rhythm.tick, loop.notify),
+        *(
+            (f"notify_{book.name}_{name}", rhythm.tick, partial(loop.notify, name, book))
+            for name, book in loop.notified
+        ),
         ("heartbeat", rhythm.heartbeat, beat),
         *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
         *((f"sync_{name}", rhythm.tick, partial(loop.sync, name)) for name in loop.synced),
     ]
     # A step that asks the database nothing would say that it is back.
     if loop.sender.watching is not None:
-        steps.append(("escalate", max(rhythm.sweep, rhythm.tick), loop.escalate))
+        every = max(rhythm.sweep, rhythm.tick)
+        steps += [("escalate", every, loop.escalate), ("count_alerts", every, loop.count_alerts)]
     for name, every, step in steps:
         seconds = every.total_seconds()
         scheduler.add_job(outage.bear, "interval", (name, step), seconds=seconds, id=name)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -29,7 +29,7 @@ SELECT a.patient_id, p.name, p.time_zone, a.episode_id, e.procedure, e.surgery_d
   LEFT JOIN LATERAL (
        SELECT v.about, v.facts FROM alert_event v
         WHERE v.clinic_id = a.clinic_id AND v.alert_id = a.id AND v.facts IS NOT NULL
-        ORDER BY v.at DESC LIMIT 1) f ON true
+        ORDER BY v.seq DESC NULLS LAST, v.at DESC LIMIT 1) f ON true
   LEFT JOIN LATERAL (
        SELECT w.response, w.received_at
          FROM advice d
@@ -43,6 +43,45 @@ _OF_EPISODE = " AND a.episode_id = %(episode_id)s ORDER BY a.raised_at DESC, a.i
 _PERSON = (
     "patient_id", "name", "time_zone", "episode_id", "procedure", "surgery_date",
 )  # fmt: skip
+
+
+_OF_PATIENTS = " AND a.patient_id = ANY (%(patients)s) AND a.raised_at <= %(as_of)s"
+
+# Unresolved alerts are few beside all of a clinic's, and an index has them alone; what is read
+# of each to rank is narrow, and only a page of patients is then read in full.
+_RANKED = """
+SELECT r.seen, r.tier, r.waits, r.name, r.patient_id
+  FROM (SELECT a.patient_id, p.name COLLATE "C" AS name,
+               bool_and(a.state <> 'open')::int AS seen,
+               coalesce(min(array_position(%(tiers)s::text[], a.tier::text) - 1)
+                            FILTER (WHERE a.state = 'open'),
+                        min(array_position(%(tiers)s::text[], a.tier::text) - 1)) AS tier,
+               coalesce(min(a.respond_by) FILTER (WHERE a.state = 'open'),
+                        min(a.raised_at)) AS waits
+          FROM alert a
+          JOIN patient p ON p.clinic_id = a.clinic_id AND p.id = a.patient_id
+         WHERE a.clinic_id = %(clinic_id)s AND a.state <> 'resolved' AND a.raised_at <= %(as_of)s
+         GROUP BY a.patient_id, p.name
+        {mine}) r
+ {behind}
+ ORDER BY r.seen, r.tier, r.waits, r.name, r.patient_id
+ LIMIT %(limit)s
+"""
+_MINE = "HAVING bool_or(a.assigned_to = %(actor_id)s)"
+_PLACE = ("seen", "tier", "waits", "name", "patient_id")
+_BEHIND = """WHERE (r.seen, r.tier, r.waits, r.name, r.patient_id) > (
+       %(seen)s::int, %(tier)s::int, %(waits)s::timestamptz, %(name)s::text COLLATE "C",
+       %(patient_id)s::uuid)"""
+
+
+class Place(NamedTuple):
+    """What bundles are ranked by: unseen first, then by tier, then who waits longest."""
+
+    seen: int
+    tier: int
+    waits: datetime
+    name: str
+    patient_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,35 +99,40 @@ class Bundle:
     open: bool
     alerts: Sequence[Mapping[str, Any]]
 
-    @property
-    def place(self) -> tuple[int, int, datetime, str, UUID]:
-        """What bundles are ranked by: unseen first, then by tier, then who waits longest."""
-        oldest = min(one["raised_at"] for one in self.alerts)
-        return (
-            int(not self.open),
-            TIERS.index(self.tier),
-            self.respond_by or oldest,
-            self.person["name"],
-            self.person["patient_id"],
-        )
+    place: Place
 
 
-def read_bundles(session: Session, actor: Actor, *, mine: bool, now: datetime) -> list[Bundle]:
-    """Return the clinic's unresolved alerts by patient, ranked; `mine`: assigned to the actor."""
+def read_bundles(
+    session: Session, actor: Actor, *, mine: bool, behind: Place | None, limit: int,
+    as_of: datetime, now: datetime,
+) -> list[Bundle]:  # fmt: skip
+    """Return the clinic's unresolved alerts by patient, ranked as of an instant.
+
+    One more than `limit`, from behind a place on. What was raised after `as_of` is left to
+    the next look, so that the pages of one look fit together. `mine`: assigned to the actor.
+    """
     audit.record(session, actor, "alerts_read", "alerts", None, now=now)
-    rows = session.connection().exec_driver_sql(
-        _ALERTS + _UNRESOLVED, {"clinic_id": actor.clinic_id}
+    values = {"clinic_id": actor.clinic_id, "as_of": as_of, "limit": limit + 1}
+    driver = session.connection()
+    statement = _RANKED.format(
+        mine=_MINE if mine else "", behind=_BEHIND if behind is not None else ""
+    )
+    place = dict(zip(_PLACE, behind or (), strict=behind is not None))
+    ranked = driver.exec_driver_sql(
+        statement, {**values, **place, "actor_id": actor.id, "tiers": list(TIERS)}
+    ).all()
+    if not ranked:
+        return []
+    rows = driver.exec_driver_sql(
+        _ALERTS + _UNRESOLVED + _OF_PATIENTS, {**values, "patients": [row[-1] for row in ranked]}
     )
     people: dict[UUID, list[Mapping[str, Any]]] = {}
     for row in rows.mappings():
         people.setdefault(row["patient_id"], []).append(dict(row))
-    bundles = [_bundle(alerts, now) for alerts in people.values()]
-    if mine:
-        bundles = [one for one in bundles if any(a["assigned_to"] == actor.id for a in one.alerts)]
-    return sorted(bundles, key=lambda one: one.place)
+    return [_bundle(people[row[-1]], Place(*row), as_of) for row in ranked if row[-1] in people]
 
 
-def _bundle(alerts: list[Mapping[str, Any]], now: datetime) -> Bundle:
+def _bundle(alerts: list[Mapping[str, Any]], place: Place, as_of: datetime) -> Bundle:
     alerts = sorted(alerts, key=lambda one: (TIERS.index(one["tier"]), one["raised_at"]))
     unseen = [one for one in alerts if one["state"] == "open"]
     due = min((one["respond_by"] for one in unseen if one["respond_by"]), default=None)
@@ -96,9 +140,10 @@ def _bundle(alerts: list[Mapping[str, Any]], now: datetime) -> Bundle:
         person={name: alerts[0][name] for name in _PERSON},
         tier=(unseen or alerts)[0]["tier"],
         respond_by=due,
-        overdue=any(one["escalation"] for one in unseen) or bool(due and due <= now),
+        overdue=any(one["escalation"] for one in unseen) or bool(due and due <= as_of),
         open=bool(unseen),
         alerts=alerts,
+        place=place,
     )
 
 
@@ -154,7 +199,7 @@ def story_of(session: Session, alert: Alert) -> Story:
             & (StaffMember.id == AlertEvent.staff_id),
         )
         .where(AlertEvent.clinic_id == alert.clinic_id, AlertEvent.alert_id == alert.id)
-        .order_by(AlertEvent.at, AlertEvent.id)
+        .order_by(AlertEvent.seq.nulls_first(), AlertEvent.at, AlertEvent.id)
     ).all()
     advice = session.scalars(
         select(Advice)

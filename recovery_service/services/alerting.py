@@ -24,6 +24,7 @@ from recovery_service.reminders.colleagues import (
     COLLEAGUES,
     colleagues_by_patient,
     covers_by_patient,
+    notice,
 )
 from recovery_service.services.alert_statements import CORRECTED, LAST, WRITE
 
@@ -103,7 +104,7 @@ def raise_alerts(
     last = {row[1]: LastAlert._make(row) for row in rows}
     raised = [_raised(one, last, reported, policy, silences, now=now) for one in judged]
     notices = _notices(ask, reported, raised, now=now)
-    ask((WRITE, _values(reported, now) | _written(raised) | {"notices": _json(notices)}))
+    ask((WRITE, {**_written(reported, raised), "notices": _json(notices), "now": now}))
     return [_advised(one) for one in raised]
 
 
@@ -148,13 +149,18 @@ def _raised(
     )
 
 
-def _written(raised: Sequence[_Raised]) -> dict[str, str]:
+def _written(reported: Reported, raised: Sequence[_Raised]) -> dict[str, str]:
     """Return the rows of `WRITE`, but for the notices."""
+    clinic = {"clinic_id": reported.clinic_id}
+    whose = clinic | {"episode_id": reported.episode_id}
+    its = {"check_in_id": reported.check_in_id}
+    new = [_alert(one) for one in raised if one.raising.alert is None]
+    patient = {"patient_id": reported.patient_id}
     return {
-        "raised": _json([_alert(one) for one in raised if one.raising.alert is None]),
-        "changed": _json([change for one in raised if (change := _change(one))]),
-        "events": _json([_event(one) for one in raised if one.judged.new]),
-        "advice": _json([_advice(one) for one in raised]),
+        "raised": _json([whose | patient | row for row in new]),
+        "changed": _json([clinic | change for one in raised if (change := _change(one))]),
+        "events": _json([clinic | its | _event(one) for one in raised if one.judged.new]),
+        "advice": _json([whose | its | _advice(one) for one in raised]),
     }
 
 
@@ -195,6 +201,7 @@ def _event(one: _Raised) -> dict[str, Any]:
         "tier": one.judged.finding.tier,
         "about": one.judged.about,
         "facts": [fact.as_json() for fact in one.judged.finding.facts],
+        "new": one.raising.alert is None,
     }
 
 
@@ -216,7 +223,7 @@ def _advice(one: _Raised) -> dict[str, Any]:
 def _notices(
     ask: Ask, reported: Reported, raised: Sequence[_Raised], *, now: datetime
 ) -> list[dict[str, Any]]:
-    """Return one mail a person for all that asks for a look, on the most pressing alert."""
+    """Return one notice a person and way for all that asks, on the most pressing alert."""
     asking = [one for one in raised if one.raising.asks]
     if not asking:
         return []
@@ -234,9 +241,9 @@ def _notices(
         tier=first.tier,
     )
     cause = Step.RAISED if first.raising.step is Step.RAISED else Step.WORSENED
+    new = first.raising.alert is None
     return [
-        {"id": new_id(now=now), "alert_id": first.alert_id, "staff_id": each, "cause": cause}
-        for each in to
+        notice(each, reported.clinic_id, first.alert_id, cause, new=new, now=now) for each in to
     ]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor, may_resolve_alert
 from recovery_service.domain.alerts import EPISODE_ENDED, AlertState
+from recovery_service.domain.escalation import wants
 from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.red_flag_rules import TIERS
 from recovery_service.errors import (
@@ -22,7 +23,7 @@ from recovery_service.errors import (
     NoSuchObject,
     NotAllowed,
 )
-from recovery_service.models import Alert, AlertEvent, StaffMember, StaffNotice
+from recovery_service.models import Alert, AlertEvent, StaffDevice, StaffMember, StaffNotice
 from recovery_service.services import audit
 
 
@@ -102,19 +103,35 @@ def assign(
     alert.assigned_to = staff_id
     _note(session, actor, alert, "assigned", now=now, assigned_to=staff_id)
     if staff_id != actor.id:
+        _tell(session, alert, colleague, now=now)
+    return alert
+
+
+def _tell(session: Session, alert: Alert, colleague: StaffMember, *, now: datetime) -> None:
+    """Tell whom a colleague gave it to: by mail whatever they chose, and by push if they want."""
+    devices: list[UUID | None] = [None]
+    if wants(colleague.alert_push, alert.tier):
+        devices += session.scalars(
+            select(StaffDevice.id).where(
+                StaffDevice.clinic_id == alert.clinic_id,
+                StaffDevice.staff_id == colleague.id,
+                StaffDevice.retired_at.is_(None),
+            )
+        )
+    for device_id in devices:
         session.add(
             StaffNotice(
-                clinic_id=actor.clinic_id,
+                clinic_id=alert.clinic_id,
                 id=new_id(now=now),
                 alert_id=alert.id,
-                staff_id=staff_id,
+                staff_id=colleague.id,
+                device_id=device_id,
                 cause="assigned",
                 wake_at=now,
                 created_at=now,
             )
         )
-        session.flush()
-    return alert
+    session.flush()
 
 
 def resolve(

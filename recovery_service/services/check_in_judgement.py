@@ -6,10 +6,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.content import Content
+from recovery_service.domain.device_verdicts import Difference, differences
 from recovery_service.domain.emergency_numbers import Directory
 from recovery_service.domain.judgement import Judged, PastReport, judge_report
 from recovery_service.domain.local_time import local_date
@@ -18,6 +20,7 @@ from recovery_service.domain.opening_times import OpeningTimes
 from recovery_service.domain.red_flag_rules import TIERS
 from recovery_service.domain.red_flags import Situation
 from recovery_service.models import Advice, CheckIn
+from recovery_service.services import device_verdicts
 from recovery_service.services.alerting import NOTE, Advised, Ask, Reported, raise_alerts
 from recovery_service.services.check_in_statement import Outcome
 
@@ -27,13 +30,15 @@ class Verdict:
     """What a report led to.
 
     `advised` is the advice, the strictest first; `watch` and `waiting` are what the
-    monitoring promise is made of; `earlier` are the episode's other reports.
+    monitoring promise is made of; `earlier` are the episode's other reports. `differs` is where
+    the phone had told the patient otherwise.
     """
 
     advised: Sequence[Advised]
     watch: Watch
     waiting: Waiting
     earlier: Sequence[PastReport]
+    differs: Sequence[Difference] = ()
 
 
 def judge(
@@ -55,7 +60,10 @@ def judge(
     watch = watch_of(content, outcome, time_zone=values["time_zone"], now=now)
     advised = _advised(ask, content, outcome, judged, values, watch, now=now)
     waiting = _waiting(outcome, advised, now=now)
-    return Verdict(advised=advised, watch=watch, waiting=waiting, earlier=earlier)
+    told = values["device_verdict"]
+    differs = differences(orjson.loads(told), judged) if told else ()
+    device_verdicts.keep(ask, values["clinic_id"], values["id"], differs, now=now)
+    return Verdict(advised=advised, watch=watch, waiting=waiting, earlier=earlier, differs=differs)
 
 
 def told_before(

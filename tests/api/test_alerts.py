@@ -256,3 +256,61 @@ def test_monitoring_ends_visibly_on_the_date_that_staff_choose(
     assert (monitoring["state"], monitoring["monitored_until"]) == ("not_monitored", "2026-03-02")
     advised = report(patient, now=clock(), saddle_numb=True).verdict.advised
     assert [each.rule_id for each in advised] == ["CES1"]  # advice goes on
+
+
+def test_every_patient_is_on_one_page_and_ranked_as_of_the_first(
+    call: Any, clinic: ClinicWithStaff, clock: ManualClock
+) -> None:
+    """Planted: order by tier alone; leave `as_of` out, so that a newcomer is on a later page."""
+    names = ["Ada", "ada", "Çelik", "Zoe", "Ada", "Öz", "Bo"]
+    answers: tuple[dict[str, Any], ...] = (
+        {"days_since_bowels": 4},
+        {"calf": "left"},
+        {"saddle_numb": True},
+    )
+    for place, name in enumerate(names):
+        someone = make_patient(clinic, now=MONDAY, name=name)
+        for which in {place % 3, place % 2}:
+            report(someone, now=clock(), **answers[which])
+        if place % 4 == 1:
+            for alert in alerts(clinic):
+                if alert.patient_id == someone.id:
+                    call("POST", f"/alerts/{alert.id}/acknowledge", json={})
+        clock.advance(timedelta(minutes=7 * (place % 2)))
+    whole = [line["patient_id"] for line in call("GET", "/alerts?limit=200").json["items"]]
+    assert len(set(whole)) == len(names)
+    expected = sorted(
+        call("GET", "/alerts?limit=200").json["items"],
+        key=lambda line: (
+            not line["open"],
+            ["emergency", "same_day", "next_business_day"].index(line["tier"]),
+            line["respond_by"] or min(each["raised_at"] for each in line["alerts"]),
+            line["name"],
+            line["patient_id"],
+        ),
+    )
+    assert whole == [line["patient_id"] for line in expected]
+    paged, cursor = [], ""
+    while cursor is not None:
+        page = call("GET", f"/alerts?limit=2{cursor and '&cursor=' + cursor}").json
+        paged += [line["patient_id"] for line in page["items"]]
+        cursor = page["next_cursor"]
+        clock.advance(timedelta(seconds=1))
+        newcomer = make_patient(clinic, now=clock(), name="New")
+        report(newcomer, now=clock(), days_since_bowels=4)
+    assert paged == whole
+
+
+def test_what_happens_in_one_instant_is_told_in_the_order_in_which_it_happened(
+    call: Any, patient: PatientAtHome, clinic: ClinicWithStaff, clock: ManualClock
+) -> None:
+    """Planted: order by instant and id; ids of one millisecond are in no order."""
+    report(patient, now=clock(), calf="left")
+    (alert,) = alerts(clinic)
+    notes = [f"note {number}" for number in range(20)]
+    for note in notes:
+        call("POST", f"/alerts/{alert.id}/notes", json={"note": note})
+    events = call("GET", f"/alerts/{alert.id}").json["events"]
+    assert len({each["at"] for each in events}) == 1
+    assert events[0]["kind"] == "raised"
+    assert [each["note"] for each in events][1:] == notes

@@ -49,6 +49,7 @@ OPEN = {
 #: Who may, by the first pattern that fits the method and the address.
 EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"\w+ /me(/|$)", {"patient"}),
+    (r"\w+ /staff/me/", STAFF),
     (r"DELETE /tokens/current", STAFF | {"patient"}),
     (r"POST /episodes/<>/(hold|release|end|phase|plan/publish)", CLINICIANS),
     (r"\w+ /(patients|episodes|appointments|call-tasks|alerts)(/|$)", CARE),
@@ -84,6 +85,14 @@ RULE = {
 }
 EPISODE = {"procedure": "lumbar_decompression", "discharge_date": "2026-03-02"}
 PATIENT = {"name": "A", "date_of_birth": "1960-01-01", "time_zone": "UTC", "locale": "en"}
+BROWSER = {
+    "endpoint": "https://203.0.113.7/push/1",
+    "keys": {
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZ"
+        "GH6SRpkNtoIAiw4",
+        "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    },
+}
 #: Bodies that are well-formed, so that what decides is who asks for what.
 BODIES: dict[str, Any] = {
     "PATCH /clinic": {"name": "B"},
@@ -128,6 +137,8 @@ BODIES: dict[str, Any] = {
         "locale": "en",
         "app_version": "1",
     },
+    "PATCH /staff/me/alert-preferences": {"mail": "same_day"},
+    "PUT /staff/me/devices/<>": {"subscription": BROWSER},
     "POST /me/notifications/<>/receipt": {"event": "opened", "at": "2026-03-02T09:00:00Z"},
     "PATCH /me": {"locale": "en"},
     "POST /rules/backtest": {"rules": read_content()["red_flags"]},
@@ -141,6 +152,9 @@ CREATES = (
 )
 #: The client chooses this id; one that another clinic knows is a new one here.
 CLIENT_CHOOSES = "PUT /me/devices/<>"
+#: So does each browser of staff; a colleague's is taken.
+BROWSERS = "PUT /staff/me/devices/<>"
+CHOSEN = {CLIENT_CHOOSES: {201}, BROWSERS: {201, 409}}
 
 
 class Route(NamedTuple):
@@ -251,6 +265,8 @@ def test_each_role_gets_in_where_it_should_and_nowhere_else(
         for role in ROLES:
             # What is allowed may change things: it gets a patient of its own.
             patient, ids = somebody(clinic, now=clock()) if role in route.roles else own
+            if route.name == "DELETE /staff/me/devices/<>" and role in route.roles:
+                call(client, role, clinic, patient, Route("PUT", route.rule), ids)
             answer = call(client, role, clinic, patient, route, ids)
             refused = answer.status_code == 403
             odd = answer.status_code in {401, 404, 422} or answer.status_code >= 500
@@ -270,12 +286,11 @@ def test_what_is_not_of_the_clinic_does_not_exist(
         foreign = objects_of_nobody(clinic)
     wrong = []
     # The client's choice comes last: from then on its device is one of the clinic.
-    for route in sorted(closed_routes(app), key=lambda route: route.name == CLIENT_CHOOSES):
+    for route in sorted(closed_routes(app), key=lambda route: route.name in CHOSEN):
         for ids in _mixed(route, own, foreign):
             for role in sorted(route.roles):
                 answer = call(client, role, clinic, patient, route, ids)
-                expected = 201 if route.name == CLIENT_CHOOSES else 404
-                if answer.status_code != expected:
+                if answer.status_code not in CHOSEN.get(route.name, {404}):
                     wrong.append(told(route, role, answer))
     assert wrong == [], "\n".join(wrong)
     with transaction(stranger.id) as session:

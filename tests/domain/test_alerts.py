@@ -4,6 +4,7 @@ Defects planted, each seen red: an emergency silenced; worsening after a resolut
 a circle of two who stand in for each other asked for ever.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -84,6 +85,48 @@ def test_who_is_written_to(
     covers: Any, escalation: int, assigned_to: UUID | None, expected: list[UUID]
 ) -> None:
     found = recipients(PEOPLE, covers, escalation=escalation, tier=E, assigned_to=assigned_to)
+    assert [each.staff_id for each in found] == expected
+
+
+def choosing(**of: tuple[str, str, int]) -> list[Colleague]:
+    """Return the colleagues, some with (mail, push, number of devices) chosen, by name."""
+    named = {"lead": LEAD, "second": SECOND, "clerk": CLERK, "surgeon": SURGEON}
+    chosen = {named[name]: choice for name, choice in of.items()}
+    made = []
+    for one in PEOPLE:
+        mail, push, count = chosen.get(one.id, (N, "none", 0))
+        devices = tuple(UUID(int=100 * one.id.int + each) for each in range(count))
+        made.append(replace(one, mail=mail, push=push, devices=devices))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("chosen", "covers", "tier", "expected"),
+    [
+        ({"lead": ("none", "none", 0)}, {}, E, [(SECOND, None), (CLERK, None)]),
+        ({"lead": (E, "none", 0)}, {}, S, [(SECOND, None), (CLERK, None)]),
+        ({"lead": (E, "none", 0)}, {}, E, [(LEAD, None)]),
+        ({"lead": (S, E, 1)}, {}, E, [(LEAD, None), (LEAD, UUID(int=100))]),
+        ({"lead": (S, E, 1)}, {}, S, [(LEAD, None)]),
+        ({"lead": ("none", S, 2)}, {}, S, [(LEAD, UUID(int=100)), (LEAD, UUID(int=101))]),
+        ({"lead": ("none", S, 0)}, {}, S, [(SECOND, None), (CLERK, None)]),  # nowhere to push to
+        # Past who is absent to who stands in, and past who stands in and wants no word of it.
+        ({"surgeon": ("none", "none", 0)}, {LEAD: SURGEON}, N, [(SECOND, None), (CLERK, None)]),
+        (
+            {"lead": (E, "none", 0), "second": (E, "none", 0), "clerk": (E, "none", 0)},
+            {},
+            N,
+            [(SURGEON, None)],
+        ),
+        ({"lead": (E, "none", 0)}, {SECOND: None, CLERK: None}, S, [(SURGEON, None)]),
+        (dict.fromkeys(("lead", "second", "clerk", "surgeon"), ("none", "none", 0)), {}, E, []),
+    ],
+)
+def test_who_wants_no_word_of_a_tier_is_replaced_at_once(
+    chosen: Any, covers: Any, tier: str, expected: list[tuple[UUID, UUID | None]]
+) -> None:
+    """Planted: stop at the first circle in which somebody is present, as it was."""
+    found = recipients(choosing(**chosen), covers, escalation=0, tier=tier)
     assert list(found) == expected
 
 
@@ -119,6 +162,9 @@ def test_by_when_somebody_has_to_have_looked(tier: str, found: str, due: str) ->
         (lambda raw: raw["tiers"][E].update(x=1), "unknown key 'x'"),
         (lambda raw: raw.update(source=["F:nobody"]), "unknown source"),
         (lambda raw: raw.update(monitored_days=0), "monitored_days must be"),
+        (lambda raw: raw.update(alert_budget=2), "alert_budget must be"),
+        (lambda raw: raw["tiers"][E].update(tell_patient_at_lapses=5), "tell_patient_at_lapses"),
+        (lambda raw: raw["tiers"][E].update(in_quiet_hours="perhaps"), "in_quiet_hours"),
     ],
 )
 def test_a_wrong_policy_is_refused(change: Any, said: str) -> None:

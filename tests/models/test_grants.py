@@ -17,11 +17,16 @@ ADDS, CHANGES = {"INSERT", "SELECT"}, {"DELETE", "INSERT", "SELECT", "UPDATE"}
 APP: dict[str, set[str]] = {
     **{name: ADDS if name in APPEND_ONLY else CHANGES for name in Base.metadata.tables},
     "alembic_version": {"SELECT"},
+    "alert_event_seq": {"USAGE"},
 }
 WORKER: dict[str, set[str]] = {
     "alembic_version": {"SELECT"},
     "alert": {"INSERT", "SELECT"},
     "alert_event": {"INSERT"},
+    "alert_event_seq": {"USAGE"},
+    "alert_budget_day": {"INSERT", "SELECT", "UPDATE"},
+    "patient_notice": {"INSERT", "SELECT", "UPDATE"},
+    "staff_device": {"SELECT"},
     "care_team_member": {"SELECT"},
     "site": {"SELECT"},
     "site_holiday": {"SELECT"},
@@ -65,7 +70,11 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
         "procedure",
         "monitored_until",
     },
-    ("check_in", "SELECT"): {"clinic_id", "episode_id", "local_date"},
+    ("check_in", "SELECT"): {"clinic_id", "episode_id", "local_date", "received_at"},
+    ("advice", "SELECT"): {"clinic_id", "id", "alert_id", "given_at"},
+    ("alert_event", "SELECT"): {"clinic_id", "at", "kind", "tier", "check_in_id"},
+    ("staff_device", "UPDATE"): {"retired_at", "retired_reason"},
+    ("verdict_difference", "SELECT"): {"clinic_id", "kind", "at"},
     ("alert", "UPDATE"): {"state", "respond_by", "escalation", "version", "updated_at"},
     ("staff_member", "SELECT"): {
         "clinic_id",
@@ -75,6 +84,7 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
         "roles",
         "disabled_at",
         "alert_mail",
+        "alert_push",
     },
     ("patient", "SELECT"): {
         "clinic_id",
@@ -87,6 +97,11 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
     },
 }
 BEHIND_THE_LOOP = {
+    "advice",
+    "alert_budget_day",
+    "patient_notice",
+    "staff_device",
+    "verdict_difference",
     "check_in",
     "alert",
     "alert_event",

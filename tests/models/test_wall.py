@@ -35,6 +35,7 @@ APPEND_ONLY = {
     "plan_template_base",
     "plan_template_version",
     "questionnaire_response",
+    "verdict_difference",
 }
 
 

@@ -23,6 +23,9 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
     "ck_staff_member_email": ({"email": "A@b.example"}, {"email": "a"}, {"email": "@b"}),
     "ck_staff_member_roles": ({"roles": []}, {"roles": ["surgeon", "nurse"]}),
     "ck_staff_member_alert_mail": ({"alert_mail": "always"},),
+    "ck_staff_member_alert_push": ({"alert_push": "always"},),
+    "ck_staff_device_subscription": ({"subscription": ["x"]},),
+    "ck_staff_device_retired": ({"retired_at": NOW}, {"retired_reason": "gone"}),
     "ck_staff_absence_dates": ({"to_date": BEFORE},),
     "ck_staff_absence_cover": ({"cover_id": "staff_member"},),
     "ck_alert_tier": ({"tier": "later"},),
@@ -44,6 +47,18 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
     "ck_staff_notice_cause": ({"cause": "bored"},),
     "ck_staff_notice_state": ({"state": "lost", "settled_at": NOW},),
     "ck_staff_notice_settled": ({"settled_at": NOW}, {"state": "sent"}),
+    "ck_patient_notice_state": ({"state": "lost", "settled_at": NOW},),
+    "ck_patient_notice_settled": ({"settled_at": NOW}, {"state": "sent"}),
+    "ck_alert_budget_day_counts": ({"check_ins": -1}, {"same_day": -1}),
+    "ck_verdict_difference_kind": (
+        {"kind": "invented"},
+        {"device_tier": "same_day"},
+        {"kind": "tier"},
+    ),
+    "ck_verdict_difference_tiers": (
+        {"own_tier": "later"},
+        {"device_tier": "emergency", "kind": "tier"},
+    ),
     "ck_care_team_member_dates": ({"to_date": BEFORE},),
     "ck_patient_contact_mode": ({"contact_mode": "fax"},),
     "ck_patient_name": ({"name": ""},),
@@ -185,7 +200,9 @@ _PUSH = {"channel": "webpush", "address": None, "subscription": {"endpoint": "e"
 TAKEN: dict[str, tuple[dict[str, Any], ...]] = {
     "uq_alert_unresolved": ({"rule_id": "CES1"},),
     "uq_advice_clinic_id_check_in_id_rule_id": ({"rule_id": "CES1"},),
-    "uq_staff_notice_clinic_id_alert_id_staff_id_cause_created_at": ({"cause": "raised"},),
+    "uq_staff_notice_once": ({"cause": "raised"},),
+    "uq_patient_notice_clinic_id_alert_id_event_id_destination_id": ({},),
+    "uq_verdict_difference_clinic_id_check_in_id_rule_id": ({"rule_id": "CES1"},),
     "uq_site_default": ({"is_default": True}, {"is_default": True}),
     "uq_staff_member_clinic_id_email": ({"email": "a@b.example"},),
     "uq_care_team_member_clinic_id_patient_id_staff_id_from_date": ({"from_date": DAY},),
@@ -217,6 +234,7 @@ TAKEN: dict[str, tuple[dict[str, Any], ...]] = {
 
 # Pairs that stand side by side because one is outside of a partial index.
 SIDE_BY_SIDE: dict[str, tuple[dict[str, Any], ...]] = {
+    "uq_staff_notice_once": ({"cause": "raised", "device_id": "staff_device"},),
     "uq_alert_unresolved": (
         {"rule_id": "CES1", "state": "resolved", "resolved_at": NOW, "resolution": "advised"},
     ),

@@ -6,7 +6,7 @@ from marshmallow import ValidationError, fields, post_load, validate
 
 from recovery_service.api.schemas.base import RequestSchema, ResponseSchema, Text, TrueOrFalse
 from recovery_service.domain.access import STAFF
-from recovery_service.domain.escalation import NO_MAIL
+from recovery_service.domain.escalation import NEVER
 from recovery_service.domain.languages import LANGUAGES
 from recovery_service.domain.red_flag_rules import TIERS
 from recovery_service.reminders.channels.email import BadMailbox, check_mailbox
@@ -14,7 +14,7 @@ from recovery_service.services.passwords import LONGEST
 from recovery_service.services.staff import NewStaffMember
 
 ROLES = sorted(role.value for role in STAFF)
-ALERT_MAIL = (*TIERS, NO_MAIL)
+ALERT_MAIL = (*TIERS, NEVER)
 _ADMIN_ONLY = {"description": "Shown to admins"}
 
 
