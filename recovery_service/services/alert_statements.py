@@ -33,15 +33,17 @@ WITH raised AS (
                  anew boolean)
      WHERE a.clinic_id = %(clinic_id)s AND a.id = c.id
 ), noted AS (
-    INSERT INTO alert_event (clinic_id, id, alert_id, at, kind, tier, check_in_id, about, facts)
-    SELECT %(clinic_id)s, e.id, e.alert_id, %(now)s, e.kind, e.tier, %(check_in_id)s, e.about,
-           e.facts
+    INSERT INTO alert_event (clinic_id, id, alert_id, at, kind, tier, check_in_id, message_id,
+                             about, facts)
+    SELECT %(clinic_id)s, e.id, e.alert_id, %(now)s, e.kind, e.tier, %(check_in_id)s::uuid,
+           %(message_id)s::uuid, e.about, e.facts
       FROM jsonb_to_recordset(%(events)s::jsonb)
            AS e (id uuid, alert_id uuid, kind text, tier text, about date, facts jsonb)
 ), told AS (
-    INSERT INTO advice (clinic_id, id, episode_id, check_in_id, alert_id, rule_id, rule_version,
-                        tier, about, facts, title, text, given_at)
-    SELECT %(clinic_id)s, t.id, %(episode_id)s, %(check_in_id)s, t.alert_id, t.rule_id,
+    INSERT INTO advice (clinic_id, id, episode_id, check_in_id, message_id, alert_id, rule_id,
+                        rule_version, tier, about, facts, title, text, given_at)
+    SELECT %(clinic_id)s, t.id, %(episode_id)s, %(check_in_id)s::uuid, %(message_id)s::uuid,
+           t.alert_id, t.rule_id,
            t.rule_version, t.tier, t.about, t.facts, t.title, t.text, %(now)s
       FROM jsonb_to_recordset(%(advice)s::jsonb)
            AS t (id uuid, alert_id uuid, rule_id text, rule_version int, tier text, about date,

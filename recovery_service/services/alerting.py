@@ -35,7 +35,7 @@ NOTE = "note"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """The report that was judged, and where its episode stands.
+    """The report or message that was judged, and where its episode stands.
 
     `today` is the patient's date, by which absences and the care team are read. Where nobody
     watches any more (`watched`), alerts are raised without a time by which somebody looks.
@@ -44,11 +44,12 @@ class Reported:
     clinic_id: UUID
     patient_id: UUID
     episode_id: UUID
-    check_in_id: UUID
+    check_in_id: UUID | None
     supersedes: UUID | None
     today: date
     times: OpeningTimes
     watched: bool
+    message_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +247,7 @@ def _values(reported: Reported, now: datetime) -> dict[str, Any]:
         "patient_id": reported.patient_id,
         "episode_id": reported.episode_id,
         "check_in_id": reported.check_in_id,
+        "message_id": reported.message_id,
         "supersedes": reported.supersedes,
         "today": reported.today,
         "now": now,

@@ -42,7 +42,7 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
        plan.published, plan.draft, reach.enrolled, reach.reachable,
        last.local_date, last.received_at, last.answers, pain.days, silence.days,
        exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows, nudged.days,
-       alerts.rows
+       alerts.rows, unread.count, unread.since
   FROM chosen c
  CROSS JOIN LATERAL (
        SELECT coalesce(bool_or(v.state = 'live'), false) AS published,
@@ -135,6 +135,13 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
          FROM alert a
         WHERE a.clinic_id = c.clinic_id AND a.episode_id = c.episode_id
           AND a.state <> 'resolved') alerts
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS count, min(m.received_at) AS since
+         FROM message_thread t
+         JOIN message m ON m.clinic_id = t.clinic_id AND m.episode_id = t.episode_id
+                       AND m.number > t.staff_read AND m.sender = 'patient'
+        WHERE t.clinic_id = c.clinic_id AND t.episode_id = c.episode_id
+          AND t.patient_last > t.staff_read) unread
  {final}
 """
 
@@ -186,6 +193,8 @@ class CaseloadRow(NamedTuple):
     visits: list[Any] | None
     nudged: list[str] | None
     alerts: list[Any] | None
+    unread: int
+    unread_since: datetime | None
 
 
 def statement(sort: str, *, with_ended: bool) -> str:

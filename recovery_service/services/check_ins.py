@@ -44,8 +44,8 @@ from recovery_service.services.device_plan import devices_owed_sync
 _DAY = timedelta(days=1)
 
 # One report of a patient at a time: of two, the second is judged with the first.
-_TURN = "SELECT pg_advisory_xact_lock(%(turn)s)"
-_TURNS = 2**63
+TURN = "SELECT pg_advisory_xact_lock(%(turn)s)"
+TURNS = 2**63
 
 Trips = Callable[[UUID, int], AbstractContextManager[Ask]]
 
@@ -169,7 +169,7 @@ def _values(
         "closes": closes,
         "locked": not closes,
         "today": local_date(dated.time_zone, now),
-        "turn": reporter.patient_id.int % _TURNS,
+        "turn": reporter.patient_id.int % TURNS,
         "device_verdict": orjson.dumps(new.verdict).decode() if new.verdict else None,
     }
 
@@ -179,8 +179,8 @@ def _record_and_credit(
     values: dict[str, Any], *, now: datetime,
 ) -> Recorded:  # fmt: skip
     """Store a report whose day has more to close than the one statement can see."""
-    ask = _asking(session)
-    ask((_TURN, values))
+    ask = asking(session)
+    ask((TURN, values))
     lock_day(session, reporter.clinic_id, reporter.patient_id)
     rows, history = ask((RECORD, values | {"locked": True}), (HISTORY, values))
     outcome = Outcome.of(rows)
@@ -202,7 +202,7 @@ def _record_and_credit(
     return _judged(ask, content, reporter, new, values, outcome, history, now=now)
 
 
-def _asking(session: Session) -> Ask:
+def asking(session: Session) -> Ask:
     """Return what runs statements as `few_trips` does, within a session's transaction."""
     run = session.connection().exec_driver_sql
 

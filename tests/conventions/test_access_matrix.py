@@ -51,7 +51,7 @@ EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"\w+ /me(/|$)", {"patient"}),
     (r"DELETE /tokens/current", STAFF | {"patient"}),
     (r"POST /episodes/<>/(hold|release|end|phase|plan/publish)", CLINICIANS),
-    (r"\w+ /(patients|episodes|appointments|call-tasks|alerts)(/|$)", CARE),
+    (r"\w+ /(patients|episodes|appointments|call-tasks|alerts|messages)(/|$)", CARE),
     (r"GET /(clinic|sites|staff|plan-templates|questionnaires|instruments)(/|$)", STAFF),
     (r"POST /plan-templates", CLINICIANS),
     (r"GET /content-approvals(/|$)", STAFF),
@@ -107,6 +107,10 @@ BODIES: dict[str, Any] = {
     "POST /me/occurrences/<>/actions": {"action": "complete", "at": "2026-03-02T09:00:00Z"},
     "POST /me/appointments/<>/response": {"response": "confirm"},
     "POST /me/check-ins": REPORT,
+    "POST /me/messages": {"text": "x"},
+    "POST /me/messages/read": {"up_to": 1},
+    "POST /episodes/<>/messages": {"text": "x"},
+    "POST /episodes/<>/messages/read": {"up_to": 1},
     "POST /episodes/<>/check-ins": REPORT,
     "POST /me/questionnaire-responses": ANSWERED,
     "POST /episodes/<>/questionnaire-responses": ANSWERED,
@@ -122,7 +126,7 @@ BODIES: dict[str, Any] = {
     "PATCH /me": {"locale": "en"},
     "POST /rules/backtest": {"rules": read_content()["red_flags"]},
 }
-CREATES = ("/actions", "/check-ins", "/response", "/questionnaire-responses")
+CREATES = ("/actions", "/check-ins", "/messages", "/response", "/questionnaire-responses")
 #: The client chooses this id; one that another clinic knows is a new one here.
 CLIENT_CHOOSES = "PUT /me/devices/<>"
 
