@@ -6,6 +6,8 @@ words not looked for once messages are closed; the text shown after a withdrawal
 number of a second `read` taken.
 """
 
+# ruff: noqa: RUF001 - Turkish has a dotless i.
+
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

@@ -107,6 +107,7 @@ BODIES: dict[str, Any] = {
     "POST /me/occurrences/<>/actions": {"action": "complete", "at": "2026-03-02T09:00:00Z"},
     "POST /me/appointments/<>/response": {"response": "confirm"},
     "POST /me/check-ins": REPORT,
+    "POST /me/appointment-feed": {},
     "POST /me/messages": {"text": "x"},
     "POST /me/messages/read": {"up_to": 1},
     "POST /episodes/<>/messages": {"text": "x"},
