@@ -24,7 +24,7 @@ from recovery_service.database import transaction
 from recovery_service.domain.access import CARE
 from recovery_service.domain.messages import NewMessage
 from recovery_service.models import Episode
-from recovery_service.services import audit, message_reads, messages
+from recovery_service.services import audit, message_reads, message_replies, messages
 from recovery_service.services.scope import episode_in_scope
 
 log = structlog.get_logger()
@@ -79,7 +79,7 @@ def reply(new: NewMessage, episode_id: UUID) -> tuple[dict[str, Any], int]:
     actor, now = current_actor(), request_time()
     with transaction() as session:
         episode = episode_in_scope(session, actor, episode_id)
-        entry, repeated = messages.reply(session, actor, episode, new, now=now)
+        entry, repeated = message_replies.reply(session, actor, episode, new, now=now)
         shown = messages.as_json(entry, message_reads.thread_of(session, episode))
     log.info("message_sent", message_id=new.id, repeated=repeated)
     return shown, 200 if repeated else 201
@@ -94,7 +94,7 @@ def read(given: dict[str, Any], episode_id: UUID) -> dict[str, Any]:
     actor, now = current_actor(), request_time()
     with transaction() as session:
         episode = episode_in_scope(session, actor, episode_id)
-        found = messages.read_on(session, episode, messages.STAFF, given["up_to"], now=now)
+        found = message_replies.read_on(session, episode, messages.STAFF, given["up_to"], now=now)
         _trace(session, "messages_marked_read", episode, now=now)
         return {"unread": message_reads.unread_by(session, found, messages.STAFF)}
 
@@ -106,7 +106,7 @@ def withdraw(message_id: UUID) -> None:
     """Take back a staff message that was entered in error: nobody is shown its text any more."""
     now = request_time()
     with transaction() as session:
-        messages.withdraw(session, current_actor(), message_id, now=now)
+        message_replies.withdraw(session, current_actor(), message_id, now=now)
     log.info("message_withdrawn", message_id=message_id)
 
 

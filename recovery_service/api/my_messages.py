@@ -26,7 +26,7 @@ from recovery_service.database import transaction
 from recovery_service.domain.access import Role
 from recovery_service.domain.messages import NewMessage
 from recovery_service.extensions import parts
-from recovery_service.services import message_reads, messages
+from recovery_service.services import message_reads, message_replies, messages
 from recovery_service.services.scope import current_episode
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ def read(given: dict[str, Any]) -> dict[str, Any]:
     """Say up to which number the patient has read; a smaller one than before changes nothing."""
     with transaction() as session:
         episode = current_episode(session, current_actor().clinic_id, current_patient_id())
-        thread = messages.read_on(
+        thread = message_replies.read_on(
             session, episode, messages.PATIENT, given["up_to"], now=request_time()
         )
         return {"unread": message_reads.unread_by(session, thread, messages.PATIENT)}

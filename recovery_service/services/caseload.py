@@ -14,7 +14,6 @@ from recovery_service.domain.attention import (
     FollowUp,
     Reason,
     Situation,
-    Unread,
     Unresolved,
     Visit,
     is_warning_sign,
@@ -188,8 +187,7 @@ def _pattern(search: str) -> str:
 def _entry(
     row: CaseloadRow, content: Content, now: datetime, calls: Sequence[date]
 ) -> CaseloadEntry:
-    today = local_date(row.time_zone, now)
-    items = pain_items(row.procedure)
+    today, items = local_date(row.time_zone, now), pain_items(row.procedure)
     series = {item: _pain_days(row, item) for item in items}
     trends = [pain_trend(item, series[item], today=today) for item in items]
     exercise = _exercise(row, today)
@@ -210,7 +208,7 @@ def _entry(
         behind=behind_items(content, row, {item: dict(series[item]) for item in items}, today),
         warnings=_warnings(row, content.check_ins, today),
         alerts=[Unresolved(*each) for each in row.alerts or ()],
-        unread=_unread(row),
+        unread=row.unread,
         done=exercise.done,
         due=exercise.due,
         follow_ups=follow_ups,
@@ -291,12 +289,6 @@ def _follow_up(row: Sequence[Any]) -> FollowUp:
 def _visit(row: Sequence[Any], time_zone: str) -> Visit:
     code, title, at = row
     return Visit(code=code, title=title, on=local_date(time_zone, datetime.fromisoformat(at)))
-
-
-def _unread(row: CaseloadRow) -> Unread | None:
-    if row.unread_since is None:
-        return None
-    return Unread(many=row.unread, since=local_date(row.time_zone, row.unread_since))
 
 
 def _booked(row: CaseloadRow) -> Booked | None:

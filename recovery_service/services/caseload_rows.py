@@ -10,6 +10,9 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from recovery_service.domain.attention import Unread
+from recovery_service.domain.local_time import local_date
+
 # The episode that runs, found by the partial unique index on what has not ended ...
 _CURRENT = """
   JOIN episode e ON e.clinic_id = p.clinic_id AND e.patient_id = p.id AND e.state <> 'ended'
@@ -193,8 +196,16 @@ class CaseloadRow(NamedTuple):
     visits: list[Any] | None
     nudged: list[str] | None
     alerts: list[Any] | None
-    unread: int
+    unread_count: int
     unread_since: datetime | None
+
+    @property
+    def unread(self) -> Unread | None:
+        """The patient's messages that nobody has read, since a date on the patient's calendar."""
+        if self.unread_since is None:
+            return None
+        since = local_date(self.time_zone, self.unread_since)
+        return Unread(many=self.unread_count, since=since)
 
 
 def statement(sort: str, *, with_ended: bool) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from recovery_service.domain.content import Content
 from recovery_service.domain.local_time import local_date
 from recovery_service.domain.monitoring import Watch
+from recovery_service.domain.red_flags import Situation
 from recovery_service.errors import NoSuchObject
 from recovery_service.services.check_in_judgement import watch_of
 from recovery_service.services.check_in_statement import Outcome
@@ -54,6 +55,15 @@ class Watched:
         """Say whether the recovery has ended, or the time in which it is watched."""
         until = self.watch.until
         return self.watch.ended or until is None or local_date(self.time_zone, now) > until
+
+    def situation(self, now: datetime) -> Situation:
+        """Return whose words are judged, on the patient's date."""
+        return Situation(
+            episode_id=self.outcome.episode_id,
+            procedure=self.outcome.procedure,
+            surgery_date=self.outcome.surgery_date,
+            local_date=local_date(self.time_zone, now),
+        )
 
 
 def watched_episode(

@@ -22,7 +22,7 @@ from recovery_service.models import (
     SiteHoliday,
     StaffAbsence,
 )
-from recovery_service.services.messages import reply
+from recovery_service.services.message_replies import reply
 from recovery_service.services.template_versions import NewVersion, save_version
 from tests.domain.made_up_questionnaires import like_the_rmdq
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
