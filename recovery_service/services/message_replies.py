@@ -26,6 +26,7 @@ from recovery_service.services.messages import (
     add_message,
     locked_thread,
     new_message,
+    stored_message,
 )
 
 
