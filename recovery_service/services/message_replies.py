@@ -1,5 +1,7 @@
 """What staff do with messages: they reply, read on, and take back what was entered in error."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -20,7 +22,9 @@ from recovery_service.models import (
 )
 from recovery_service.services import audit
 from recovery_service.services.device_plan import devices_owed_sync
+from recovery_service.services.message_reads import entries_of, thread_of
 from recovery_service.services.messages import (
+    PATIENT,
     STAFF,
     Entry,
     add_message,
@@ -28,6 +32,8 @@ from recovery_service.services.messages import (
     new_message,
     stored_message,
 )
+
+_ON_A_PAGE = 20
 
 
 def reply(
@@ -80,6 +86,37 @@ def read_on(
         setattr(thread, f"{reader}_read_at", now)
         session.flush()
     return thread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """The latest messages of a thread as staff see them, the oldest first.
+
+    `unread` are the numbers that nobody had read before; by looking they are.
+    """
+
+    entries: Sequence[Entry]
+    unread: frozenset[int]
+
+
+def look(session: Session, actor: Actor, episode: Episode, *, now: datetime) -> Looked:
+    """Return the latest messages for a page, and note that the care team has read them."""
+    entries = entries_of(session, episode.clinic_id, episode.id, before=None, limit=_ON_A_PAGE)
+    entries = entries[:_ON_A_PAGE][::-1]
+    thread = thread_of(session, episode)
+    known = thread.staff_read if thread else 0
+    unread = frozenset(
+        each.message.number
+        for each in entries
+        if each.message.sender == PATIENT and each.message.number > known
+    )
+    if unread:
+        read_on(session, episode, STAFF, max(unread), now=now)
+        audit.record(
+            session, actor, "messages_marked_read", "episode", episode.id,
+            patient_id=episode.patient_id, now=now,
+        )  # fmt: skip
+    return Looked(entries=entries, unread=unread)
 
 
 def withdraw(session: Session, actor: Actor, message_id: UUID, *, now: datetime) -> Episode:

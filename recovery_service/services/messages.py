@@ -80,7 +80,7 @@ def send(
         session, content, actor.clinic_id, episode.id, device_id=actor.device_id, now=now
     )
     thread = locked_thread(session, episode, now=now)
-    stored = storednew_message(session, episode, new, sender=PATIENT)
+    stored = stored_message(session, episode, new, sender=PATIENT)
     if stored is not None:
         told = _told_before(session, stored)
         return Sent(message=stored, advised=told, watched=watched, repeated=True)
@@ -142,7 +142,7 @@ def locked_thread(session: Session, episode: Episode, *, now: datetime) -> Messa
     ).one()
 
 
-def storednew_message(
+def stored_message(
     session: Session, episode: Episode, new: NewMessage, *, sender: str,
     staff_id: UUID | None = None,
 ) -> Message | None:  # fmt: skip
