@@ -1,10 +1,7 @@
 """Appointments in a calendar: the file, and the secret address.
 
 What is written is read back by parsers that know nothing of the writer: the lines by the
-reader below, the zones by dateutil. Defects planted, each seen red: a version left out of
-SEQUENCE; cancelled events left out; titles shown without being asked for; the zone's rules of
-one year only; a revoked address left in the directory together with its row; silence after a
-death without the calendar.
+reader below, the zones by dateutil.
 """
 
 # ruff: noqa: RUF001 - Turkish has a dotless i.

@@ -1,9 +1,7 @@
 """Messages between a patient and the care team, both sides.
 
 Defects planted, each seen red: the id's content not compared (another text was answered as
-stored); `staff_read` taken for `patient_read`; alerts of crisis words left out; an emergency's
-words not looked for once messages are closed; the text shown after a withdrawal; the lower
-number of a second `read` taken.
+stored); `staff_read` taken for `patient_read`.
 """
 
 # ruff: noqa: RUF001 - Turkish has a dotless i.
