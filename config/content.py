@@ -29,6 +29,7 @@ def read_content(folder: Path | None = None) -> dict[str, Any]:
         "check_in_items": _read(root / "check_in_items.toml"),
         "red_flags": _read(root / "red_flags.toml"),
         "crisis_words": _read(root / "crisis_words.toml"),
+        "urgent_words": _read(root / "urgent_words.toml"),
         "alert_policy": _read(root / "alert_policy.toml"),
         "emergency_numbers": _read(root / "emergency_numbers.toml"),
         "instruments": _read(root / "instruments.toml"),

@@ -10,6 +10,7 @@ from pkgutil import iter_modules
 from flask import Flask
 
 from recovery_service.api.blueprint import ApiBlueprint
+from recovery_service.api.calendar_feeds import public_calendars
 from recovery_service.api.documents import PREFIX, RecoveryApi, documents, make_api
 from recovery_service.api.headers import init_headers
 from recovery_service.api.json_answers import OrjsonProvider
@@ -32,6 +33,7 @@ def init_api(
     for blueprint in resources() if blueprints is None else blueprints:
         api.register_blueprint(blueprint, url_prefix=PREFIX + (blueprint.url_prefix or ""))
     app.register_blueprint(documents(api))
+    app.register_blueprint(public_calendars)
     return api
 
 

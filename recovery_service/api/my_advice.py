@@ -82,6 +82,7 @@ def _shown(advice: Advice, alert: Alert, language: str) -> dict[str, Any]:
     return {
         "id": advice.id,
         "check_in_id": advice.check_in_id,
+        "message_id": advice.message_id,
         "rule": advice.rule_id,
         "version": advice.rule_version,
         "tier": advice.tier,

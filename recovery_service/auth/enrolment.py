@@ -32,7 +32,7 @@ def enrol(issuer: Issuer, new: NewEnrolment, address: str | None, *, now: dateti
     EnrolmentCodeUsed, EnrolmentCodeExpired, EnrolmentCodeLocked, DeviceIdTaken, and
     TooManyRequests for whoever tries codes.
     """
-    bucket = issuer.keys.keyed_hash("attempts.enrolment", _subscriber(address).encode())
+    bucket = issuer.keys.keyed_hash("attempts.enrolment", subscriber(address).encode())
     with transaction() as session:
         count_attempt(session, bucket, limit=LIMIT, window=WINDOW, now=now)
     with transaction() as session:
@@ -60,7 +60,7 @@ def _count_unknown(issuer: Issuer, key: bytes, *, now: datetime) -> None:
         count_attempt(session, bucket, limit=LIMIT, window=WINDOW, now=now)
 
 
-def _subscriber(address: str | None) -> str:
+def subscriber(address: str | None) -> str:
     """Return what one subscriber's addresses have in common; IPv6 gives each of them 2**64."""
     try:
         parsed = ip_address(address or "")

@@ -12,6 +12,7 @@ from recovery_service.dashboard import (
     caseload,
     content_approvals,
     enrolment,
+    messages,
     patient,
     plan,
     register,
@@ -22,7 +23,9 @@ from recovery_service.dashboard.pages import pages, secure_pages, use_error_page
 __all__ = ["init_dashboard"]
 
 # Each of these adds its routes to `pages` when it is imported.
-PAGES = (sign_in, caseload, register, patient, alerts, plan, enrolment, content_approvals)
+PAGES = (
+    sign_in, caseload, register, patient, alerts, messages, plan, enrolment, content_approvals,
+)  # fmt: skip
 
 
 def init_dashboard(app: Flask) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask import Response
 
@@ -34,8 +34,9 @@ def patient(patient_id: UUID) -> Response:
 
 
 def show_patient(
-    patient_id: UUID, status: int = 200, *, problem: str | None = None, told: str | None = None
-) -> Response:
+    patient_id: UUID, status: int = 200, *, problem: str | None = None, told: str | None = None,
+    reply_refused: str | None = None,
+) -> Response:  # fmt: skip
     """Render the page, with what went wrong beside the plan, or (`told`) beside the alerts."""
     with transaction() as session:
         shown = read_patient_page(
@@ -55,6 +56,8 @@ def show_patient(
         shown=shown,
         problem=problem,
         refused=told,
+        reply_refused=reply_refused,
+        reply_id=uuid4(),
         resolutions=RESOLUTIONS,
         chart=pain_chart(pain, names, surgery) if pain else None,
         pain_names=names,

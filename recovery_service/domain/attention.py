@@ -60,6 +60,13 @@ class Visit:
     on: date
 
 
+class Unread(NamedTuple):
+    """What of the patient's messages nobody has read: how many, and since which local date."""
+
+    many: int
+    since: date
+
+
 class Unresolved(NamedTuple):
     """An alert that is not resolved; `overdue`: nobody looked at it in time."""
 
@@ -103,6 +110,7 @@ class Situation:
     nudged: int = 0
     unfilled: int = 0
     alerts: Sequence[Unresolved] = ()
+    unread: Unread | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +145,7 @@ def reasons_for_attention(situation: Situation) -> tuple[Reason, ...]:
         return ()
     found = [
         *_alerts(situation),
+        *_messages(situation),
         *_warnings(situation),
         *_pain(situation),
         *_plan(situation),
@@ -170,6 +179,14 @@ def _alerts(situation: Situation) -> Iterable[Reason]:
             urgency=seen if alert.state == "acknowledged" else unseen,
             facts={"rule": alert.rule, "tier": alert.tier, "state": state},
         )
+
+
+def _messages(situation: Situation) -> Iterable[Reason]:
+    """Say that somebody waits to be read; one that waits since yesterday presses more."""
+    if (unread := situation.unread) is not None:
+        urgency = 52 if unread.since >= situation.today else 68
+        facts = {"count": unread.many, "since": unread.since}
+        yield Reason(code="message_unread", urgency=urgency, facts=facts)
 
 
 def _warnings(situation: Situation) -> Iterable[Reason]:

@@ -47,6 +47,7 @@ class Content:
     check_ins: Catalogue
     red_flags: RedFlagRules
     crisis_words: CrisisWords
+    urgent_words: CrisisWords
     files: Mapping[str, ContentFile]
     alert_policy: AlertPolicy
     emergency_numbers: EmergencyNumbers
@@ -67,6 +68,9 @@ class Content:
             templates=_templates(raw["plan_templates"], sources, check_ins),
             check_ins=check_ins,
             crisis_words=crisis_words,
+            urgent_words=parse_crisis_words(
+                raw["urgent_words"], sources=sources, file="urgent_words.toml"
+            ),
             alert_policy=parse_alert_policy(raw["alert_policy"], sources=sources),
             emergency_numbers=parse_emergency_numbers(raw["emergency_numbers"], sources=sources),
             instruments=parse_instruments(

@@ -22,6 +22,7 @@ FILES_BY_KIND: Mapping[str, str] = MappingProxyType(
         "check_in_form": "check_in_items",
         "red_flag_rules": "red_flags",
         "crisis_words": "crisis_words",
+        "urgent_words": "urgent_words",
         "alert_policy": "alert_policy",
         "emergency_numbers": "emergency_numbers",
         "recovery_curves": "curves",

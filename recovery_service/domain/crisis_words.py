@@ -1,4 +1,4 @@
-"""Words of self-harm in a note: a plain list, and nothing cleverer than a list.
+"""Words of self-harm, and of emergencies: plain lists, and nothing cleverer than a list.
 
 It knows neither irony nor negation, and misses whatever it does not hold. That a note
 has none of its words says nothing about the person who wrote it.
@@ -26,7 +26,7 @@ Phrase = tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class CrisisWords(Sourced):
-    """The list and the text that answers it.
+    """A list and the text that answers it; `urgent_words.toml` is read as one as well.
 
     `phrases` maps a phrase as the file spells it to its folded words; a last word
     ending in `*` stands for all its endings. `text` is for the patient.

@@ -25,6 +25,10 @@ class Keys:
         """Return the directory's key of an enrolment code, however it was typed."""
         return self.keyed_hash("directory.enrolment_code", normal_code(code).encode())
 
+    def calendar_feed(self, secret: str) -> bytes:
+        """Return the directory's key of a calendar's secret address."""
+        return self.keyed_hash("directory.calendar_feed", secret.encode())
+
 
 @lru_cache(maxsize=256)
 def _key(purpose: str, secret: str) -> bytes:

@@ -14,6 +14,7 @@
     │   ├── ExternalIdKnown          external_id_known
     │   ├── EmailTaken               email_taken
     │   ├── LastAdmin                last_admin
+    │   ├── MessagesClosed           messages_closed
     │   ├── AlertResolved            alert_resolved
     │   ├── AlertUnresolved          alert_unresolved
     │   ├── AlertSuperseded          alert_superseded
@@ -104,6 +105,7 @@ from recovery_service.errors.conflicts import (
     EpisodeOnHold,
     ExternalIdKnown,
     LastAdmin,
+    MessagesClosed,
     NothingToPublish,
     NothingToReopen,
     OccurrenceTooOld,
@@ -168,6 +170,7 @@ __all__ = [
     "LastAdmin",
     "Malformed",
     "MalformedJson",
+    "MessagesClosed",
     "MethodNotAllowed",
     "NoSuchObject",
     "NotAllowed",

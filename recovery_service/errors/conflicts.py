@@ -1,6 +1,6 @@
 """The request contradicts what is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -59,6 +59,19 @@ class EpisodeEnded(Conflict):
     def __init__(self, episode_id: UUID | str) -> None:
         super().__init__("The episode has ended.")
         self.episode_id = episode_id
+
+
+class MessagesClosed(Conflict):
+    """Nobody reads messages of this episode any more; what was written before can be read.
+
+    ``stored`` is what stands in place of an answer: whom to call, as `{advice, monitoring}`.
+    """
+
+    code = "messages_closed"
+
+    def __init__(self, detail: str, stored: Mapping[str, Any] | None = None) -> None:
+        super().__init__(detail)
+        self.stored = stored
 
 
 class EpisodeOnHold(Conflict):

@@ -5,6 +5,7 @@ from recovery_service.models.alerts import Advice, AdviceResponse, Alert, AlertE
 from recovery_service.models.appointments import Appointment, AppointmentResponse
 from recovery_service.models.audit import AuditEvent
 from recovery_service.models.base import Base
+from recovery_service.models.calendar_feeds import CalendarFeed
 from recovery_service.models.check_ins import CheckIn
 from recovery_service.models.clinics import Clinic
 from recovery_service.models.consents import Consent
@@ -13,6 +14,7 @@ from recovery_service.models.deliveries import Delivery, ReminderDay
 from recovery_service.models.devices import Destination, Device, EnrolmentCode
 from recovery_service.models.episodes import Episode
 from recovery_service.models.infrastructure import AttemptBucket, DirectoryEntry, WorkerHeartbeat
+from recovery_service.models.messages import Message, MessageThread, MessageWithdrawal
 from recovery_service.models.notices import PatientNotice, StaffNotice
 from recovery_service.models.occurrences import Occurrence, OccurrenceAction
 from recovery_service.models.patients import Patient, PatientExternalId
@@ -48,6 +50,7 @@ __all__ = [
     "AttemptBucket",
     "AuditEvent",
     "Base",
+    "CalendarFeed",
     "CareTeamMember",
     "CheckIn",
     "Clinic",
@@ -59,6 +62,9 @@ __all__ = [
     "DirectoryEntry",
     "EnrolmentCode",
     "Episode",
+    "Message",
+    "MessageThread",
+    "MessageWithdrawal",
     "Occurrence",
     "OccurrenceAction",
     "Patient",

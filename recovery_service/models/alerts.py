@@ -106,6 +106,7 @@ class AlertEvent(Base):
         within_clinic("alert", "alert_id"),
         within_clinic("staff_member", "staff_id"),
         within_clinic("check_in", "check_in_id"),
+        within_clinic("message", "message_id"),
         CheckConstraint(
             "kind IN ('raised', 'found_again', 'worsened', 'corrected', 'acknowledged', "
             "'assigned', 'escalated', 'resolved', 'reopened', 'noted')",
@@ -125,6 +126,7 @@ class AlertEvent(Base):
     staff_id: Mapped[OptionalReference]
     assigned_to: Mapped[OptionalReference]
     check_in_id: Mapped[OptionalReference]
+    message_id: Mapped[OptionalReference]
     about: Mapped[date | None] = health()
     facts: Mapped[list[Any] | None] = health(JSON_OBJECT)
     resolution: Mapped[str | None] = operational(String(32))
@@ -133,7 +135,7 @@ class AlertEvent(Base):
 
 
 class Advice(Base):
-    """What a patient was told in answer to a check-in, word for word, for one rule.
+    """What a patient was told in answer to a check-in or a message, word for word, for one rule.
 
     ``facts`` met the rule on the local date ``about``; ``title`` and ``text`` are as the
     rule's version had them, by language.
@@ -144,7 +146,17 @@ class Advice(Base):
         within_clinic("check_in", "check_in_id"),
         within_clinic("episode", "episode_id"),
         within_clinic("alert", "alert_id"),
+        within_clinic("message", "message_id"),
         UniqueConstraint("clinic_id", "check_in_id", "rule_id"),
+        Index(
+            "uq_advice_message",
+            "clinic_id",
+            "message_id",
+            "rule_id",
+            unique=True,
+            postgresql_where=text("message_id IS NOT NULL"),
+        ),
+        CheckConstraint("num_nonnulls(check_in_id, message_id) = 1", name="answers"),
         CheckConstraint(TIERS, name="tier"),
         CheckConstraint("jsonb_typeof(title) = 'object'", name="title"),
         CheckConstraint("jsonb_typeof(text) = 'object'", name="text"),
@@ -154,7 +166,8 @@ class Advice(Base):
     clinic_id: Mapped[ClinicKey]
     id: Mapped[PrimaryKey]
     episode_id: Mapped[Reference]
-    check_in_id: Mapped[Reference]
+    check_in_id: Mapped[OptionalReference]
+    message_id: Mapped[OptionalReference]
     alert_id: Mapped[Reference]
     rule_id: Mapped[str] = operational(String(32))
     rule_version: Mapped[int] = operational()

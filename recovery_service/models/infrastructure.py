@@ -12,7 +12,7 @@ from recovery_service.models.privacy import Privacy
 
 
 class DirectoryEntry(Base):
-    """Which clinic a typed code or an e-mail address belongs to.
+    """Which clinic a typed code, an e-mail address or a calendar URL belongs to.
 
     Looked up before the clinic is known, so it stands outside the wall; it
     holds keyed hashes only, and a forged one finds nothing.
@@ -20,7 +20,7 @@ class DirectoryEntry(Base):
 
     __tablename__ = "directory"
     __table_args__ = (
-        CheckConstraint("kind IN ('staff_email', 'enrolment_code')", name="kind"),
+        CheckConstraint("kind IN ('staff_email', 'enrolment_code', 'calendar_feed')", name="kind"),
         CheckConstraint("octet_length(key_hash) = 32", name="key_hash"),
     )
 

@@ -23,11 +23,13 @@ raised AS (
 # `new` says that the alert is raised by this statement. Written in the order of the array.
 NOTED = """
 noted AS (
-    INSERT INTO alert_event (clinic_id, id, alert_id, at, kind, tier, check_in_id, about, facts)
-    SELECT e.clinic_id, e.id, e.alert_id, %(now)s, e.kind, e.tier, e.check_in_id, e.about, e.facts
+    INSERT INTO alert_event (clinic_id, id, alert_id, at, kind, tier, check_in_id, message_id,
+                             about, facts)
+    SELECT e.clinic_id, e.id, e.alert_id, %(now)s, e.kind, e.tier, e.check_in_id, e.message_id,
+           e.about, e.facts
       FROM jsonb_to_recordset(%(events)s::jsonb)
            AS e (clinic_id uuid, id uuid, alert_id uuid, kind text, tier text, check_in_id uuid,
-                 about date, facts jsonb, new boolean)
+                 message_id uuid, about date, facts jsonb, new boolean)
      WHERE NOT e.new OR EXISTS (SELECT FROM raised r
                                  WHERE r.clinic_id = e.clinic_id AND r.id = e.alert_id)
 )"""

@@ -29,13 +29,13 @@ WITH {RAISED}, changed AS (
                  respond_by timestamptz, anew boolean)
      WHERE a.clinic_id = c.clinic_id AND a.id = c.id
 ), {NOTED}, told AS (
-    INSERT INTO advice (clinic_id, id, episode_id, check_in_id, alert_id, rule_id, rule_version,
-                        tier, about, facts, title, text, given_at)
-    SELECT t.clinic_id, t.id, t.episode_id, t.check_in_id, t.alert_id, t.rule_id,
+    INSERT INTO advice (clinic_id, id, episode_id, check_in_id, message_id, alert_id, rule_id,
+                        rule_version, tier, about, facts, title, text, given_at)
+    SELECT t.clinic_id, t.id, t.episode_id, t.check_in_id, t.message_id, t.alert_id, t.rule_id,
            t.rule_version, t.tier, t.about, t.facts, t.title, t.text, %(now)s
       FROM jsonb_to_recordset(%(advice)s::jsonb)
-           AS t (clinic_id uuid, id uuid, episode_id uuid, check_in_id uuid, alert_id uuid,
-                 rule_id text, rule_version int, tier text, about date, facts jsonb,
+           AS t (clinic_id uuid, id uuid, episode_id uuid, check_in_id uuid, message_id uuid,
+                 alert_id uuid, rule_id text, rule_version int, tier text, about date, facts jsonb,
                  title jsonb, text jsonb)
 )
 {NOTICES_OF_RAISED}

@@ -7,6 +7,7 @@ from typing import Any
 from recovery_service.domain.content import Content
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date
+from recovery_service.domain.messages import MESSAGE
 from recovery_service.services.alert_reads import Bundle, Story
 from recovery_service.services.alerting import NOTE
 from recovery_service.services.reason_words import answer_in_words, item_in_words, rule_in_words
@@ -70,6 +71,7 @@ def story_as_json(
                 "by": name,
                 "assigned_to": event.assigned_to,
                 "check_in_id": event.check_in_id,
+                "message_id": event.message_id,
                 "about": event.about,
                 "facts": facts_in_words(content, event.facts, language),
                 "resolution": event.resolution,
@@ -81,6 +83,7 @@ def story_as_json(
             {
                 "id": one.id,
                 "check_in_id": one.check_in_id,
+                "message_id": one.message_id,
                 "given_at": one.given_at,
                 "tier": one.tier,
                 "text": in_language(one.text, language),
@@ -109,6 +112,8 @@ def _fact_in_words(content: Content, fact: Mapping[str, Any], language: str) -> 
     item = fact["item"]
     if item == NOTE:
         return content.text("fact.note", language, words=fact["value"])
+    if item == MESSAGE:
+        return content.text("fact.message", language, words=fact["value"])
     if f"fact.{item}" in content.texts[language]:
         value = fact["value"]
         return content.text(f"fact.{item}", language, value="?" if value is None else value)

@@ -36,7 +36,7 @@ NOTE = "note"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """The report that was judged, and where its episode stands.
+    """The report or message that was judged, and where its episode stands.
 
     `today` is the patient's date, by which absences and the care team are read. Where nobody
     watches any more (`watched`), alerts are raised without a time by which somebody looks.
@@ -45,11 +45,12 @@ class Reported:
     clinic_id: UUID
     patient_id: UUID
     episode_id: UUID
-    check_in_id: UUID
+    check_in_id: UUID | None
     supersedes: UUID | None
     today: date
     times: OpeningTimes
     watched: bool
+    message_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,7 @@ def _written(reported: Reported, raised: Sequence[_Raised]) -> dict[str, str]:
     """Return the rows of `WRITE`, but for the notices."""
     clinic = {"clinic_id": reported.clinic_id}
     whose = clinic | {"episode_id": reported.episode_id}
-    its = {"check_in_id": reported.check_in_id}
+    its = {"check_in_id": reported.check_in_id, "message_id": reported.message_id}
     new = [_alert(one) for one in raised if one.raising.alert is None]
     patient = {"patient_id": reported.patient_id}
     return {
@@ -253,6 +254,7 @@ def _values(reported: Reported, now: datetime) -> dict[str, Any]:
         "patient_id": reported.patient_id,
         "episode_id": reported.episode_id,
         "check_in_id": reported.check_in_id,
+        "message_id": reported.message_id,
         "supersedes": reported.supersedes,
         "today": reported.today,
         "now": now,

@@ -10,6 +10,9 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from recovery_service.domain.attention import Unread
+from recovery_service.domain.local_time import local_date
+
 # The episode that runs, found by the partial unique index on what has not ended ...
 _CURRENT = """
   JOIN episode e ON e.clinic_id = p.clinic_id AND e.patient_id = p.id AND e.state <> 'ended'
@@ -42,7 +45,7 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
        plan.published, plan.draft, reach.enrolled, reach.reachable,
        last.local_date, last.received_at, last.answers, pain.days, silence.days,
        exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows, nudged.days,
-       alerts.rows, unfilled.days
+       alerts.rows, unfilled.days, unread.count, unread.since
   FROM chosen c
  CROSS JOIN LATERAL (
        SELECT coalesce(bool_or(v.state = 'live'), false) AS published,
@@ -145,6 +148,13 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
           AND (o.state IN ('due', 'snoozed')
                OR o.state = 'missed' AND o.reason = ANY(%(unanswered)s)
                   AND o.expires_at > %(now)s - interval '14 days')) unfilled
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS count, min(m.received_at) AS since
+         FROM message_thread t
+         JOIN message m ON m.clinic_id = t.clinic_id AND m.episode_id = t.episode_id
+                       AND m.number > t.staff_read AND m.sender = 'patient'
+        WHERE t.clinic_id = c.clinic_id AND t.episode_id = c.episode_id
+          AND t.patient_last > t.staff_read) unread
  {final}
 """
 
@@ -197,6 +207,16 @@ class CaseloadRow(NamedTuple):
     nudged: list[str] | None
     alerts: list[Any] | None
     unfilled: list[str] | None
+    unread_count: int
+    unread_since: datetime | None
+
+    @property
+    def unread(self) -> Unread | None:
+        """The patient's messages that nobody has read, since a date on the patient's calendar."""
+        if self.unread_since is None:
+            return None
+        since = local_date(self.time_zone, self.unread_since)
+        return Unread(many=self.unread_count, since=since)
 
 
 def statement(sort: str, *, with_ended: bool) -> str:

@@ -59,7 +59,7 @@ def judge(
     judged = judge_report(content.red_flags, earlier, report, situation_of(outcome, report))
     watch = watch_of(content, outcome, time_zone=values["time_zone"], now=now)
     advised = _advised(ask, content, outcome, judged, values, watch, now=now)
-    waiting = _waiting(outcome, advised, now=now)
+    waiting = waiting_with(outcome, advised, now=now)
     told = values["device_verdict"]
     differs = differences(orjson.loads(told), judged) if told else ()
     device_verdicts.keep(ask, values["clinic_id"], values["id"], differs, now=now)
@@ -80,18 +80,19 @@ def told_before(
         select(Advice).where(Advice.clinic_id == stored.clinic_id, Advice.check_in_id == stored.id)
     )
     order = {rule.id: place for place, rule in enumerate(content.red_flags.rules)}
-    advised = [_as_told(row) for row in rows]
+    advised = [as_told(row) for row in rows]
     return Verdict(
         advised=sorted(
             advised, key=lambda one: (TIERS.index(one.tier), order.get(one.rule_id, len(order)))
         ),
         watch=watch_of(content, outcome, time_zone=stored.time_zone, now=now),
-        waiting=_waiting(outcome, (), now=now),
+        waiting=waiting_with(outcome, (), now=now),
         earlier=_reports(history),
     )
 
 
-def _as_told(row: Advice) -> Advised:
+def as_told(row: Advice) -> Advised:
+    """Return stored advice as it was told."""
     return Advised(
         id=row.id,
         alert_id=row.alert_id,
@@ -109,7 +110,8 @@ def _reports(history: Sequence[Any]) -> list[PastReport]:
     return [PastReport(**dict(zip(_HISTORY, row, strict=True))) for row in history]
 
 
-def _waiting(outcome: Outcome, advised: Sequence[Advised], *, now: datetime) -> Waiting:
+def waiting_with(outcome: Outcome, advised: Sequence[Advised], *, now: datetime) -> Waiting:
+    """Return what waits for a look, with what has just been found."""
     promised = [outcome.respond_by, *(one.respond_by for one in advised)]
     return Waiting(
         respond_by=min((due for due in promised if due), default=None),

@@ -43,7 +43,8 @@ from recovery_service.services.check_in_statement import HISTORY, RECORD, Outcom
 _DAY = timedelta(days=1)
 
 # One report of a patient at a time: of two, the second is judged with the first.
-_TURNS = 2**63
+TURN = "SELECT pg_advisory_xact_lock(%(turn)s)"
+TURNS = 2**63
 
 Trips = Callable[[UUID, int], AbstractContextManager[Ask]]
 
@@ -184,9 +185,20 @@ def _values(
         "closes": closes,
         "locked": not closes,
         "today": local_date(dated.time_zone, now),
-        "turn": reporter.patient_id.int % _TURNS,
+        "turn": reporter.patient_id.int % TURNS,
         "device_verdict": orjson.dumps(new.verdict).decode() if new.verdict else None,
     }
+
+
+def asking(session: Session) -> Ask:
+    """Return what runs statements as `few_trips` does, within a session's transaction."""
+    run = session.connection().exec_driver_sql
+
+    def ask(*steps: tuple[str, Mapping[str, Any]]) -> list[list[Any]]:
+        results = [run(sql, dict(values)) for sql, values in steps]
+        return [list(one.all()) if one.returns_rows else [] for one in results]
+
+    return ask
 
 
 def _repeated(

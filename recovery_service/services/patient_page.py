@@ -28,6 +28,7 @@ from recovery_service.services.appointment_views import AppointmentView, appoint
 from recovery_service.services.check_in_reads import check_ins_of
 from recovery_service.services.episode_views import EpisodeView
 from recovery_service.services.exercise_weeks import ExerciseWeek, exercise_weeks
+from recovery_service.services.message_replies import Looked, look
 from recovery_service.services.patient_views import PatientView, view_patient
 from recovery_service.services.phase_decisions import progression_of
 from recovery_service.services.plans import PlanView
@@ -56,6 +57,7 @@ class PatientPage:
     check_ins: Sequence[CheckIn]
     reminders: Sequence[ReminderDay]
     appointments: Sequence[AppointmentView]
+    messages: Looked
     today: Sequence[AgendaEntry]
     phone_enrolled: bool
     code_waiting: datetime | None
@@ -108,6 +110,7 @@ def read_patient_page(
         )[:LAST_CHECK_INS],
         reminders=sent_reminders(session, patient, content, now=now, language=language),
         appointments=appointments_of(session, patient.clinic_id, episode_id=episode.id, now=now),
+        messages=look(session, actor, episode, now=now),
         today=due_today(
             session,
             patient.clinic_id,

@@ -7,6 +7,7 @@ from recovery_service.domain.attention import Reason
 from recovery_service.domain.content import Content
 from recovery_service.domain.dates_in_words import short_date
 from recovery_service.domain.languages import in_language
+from recovery_service.domain.messages import URGENT_WORDS
 
 Facts = Mapping[str, Any]
 
@@ -46,6 +47,8 @@ def item_in_words(content: Content, item: str, language: str) -> str:
 def rule_in_words(content: Content, rule_id: str, language: str) -> str:
     """Return a rule's title; one that today's content no longer has keeps its id."""
     titles = {rule.id: rule.title for rule in content.red_flags.rules}
+    if rule_id == URGENT_WORDS:
+        return content.text("message.urgent", language)
     return in_language(titles[rule_id], language) if rule_id in titles else rule_id
 
 
@@ -56,6 +59,7 @@ def _unchanged(_: Facts) -> str:
 _VARIANTS: Mapping[str, Callable[[Facts], str]] = {
     "alert": lambda facts: f".{facts['state']}",
     "awaiting_clinician": lambda facts: ".draft" if facts["draft"] else ".none",
+    "message_unread": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "nudge_unanswered": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "questionnaire_unanswered": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "follow_up_overdue": lambda facts: ".several" if facts["more"] else ".one",

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from recovery_service.errors import AccessEnded
 from recovery_service.models import Destination, Device, Patient
 from recovery_service.services.appointment_schedules import ahead_of, follow
+from recovery_service.services.calendar_feeds import revoke_feed
 from recovery_service.services.enrolment import revoke_unused_codes
 from recovery_service.services.tokens import revoke_families
 
@@ -34,6 +35,7 @@ def silence_patient(session: Session, patient: Patient, *, now: datetime) -> Non
         session, patient.clinic_id, reason=AccessEnded.code, now=now, patient_id=patient.id
     )
     revoke_unused_codes(session, patient.clinic_id, patient.id, now=now)
+    revoke_feed(session, patient.clinic_id, patient.id, now=now)
     ahead = ahead_of(session, patient)
     for row in ahead:
         row.state, row.updated_at, row.version = "cancelled", now, row.version + 1

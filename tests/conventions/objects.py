@@ -10,16 +10,19 @@ from sqlalchemy import select
 from recovery_service.database import transaction
 from recovery_service.domain import notification_ids
 from recovery_service.domain.content_pieces import shared_pieces
+from recovery_service.domain.messages import NewMessage
 from recovery_service.domain.occurrence_ids import encode
 from recovery_service.extensions import parts
 from recovery_service.models import (
     Appointment,
     ContentApproval,
+    Episode,
     Questionnaire,
     QuestionnaireResponse,
     SiteHoliday,
     StaffAbsence,
 )
+from recovery_service.services.message_replies import reply
 from recovery_service.services.template_versions import NewVersion, save_version
 from tests.domain.made_up_questionnaires import like_the_rmdq
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
@@ -70,10 +73,12 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
         session.add(questionnaire)
         response = QuestionnaireResponse(**_response(patient, now=now))
         session.add(response)
+    message = _message_of_staff(clinic, patient, now=now)
     advised = report_something(clinic, patient, now=now)
     return {
         "questionnaire_id": str(questionnaire.id),
         "response_id": str(response.id),
+        "message_id": str(message),
         "patient_id": str(patient.id),
         "episode_id": str(patient.episode_id),
         "item_id": str(item.lineage),
@@ -121,6 +126,7 @@ def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
             "staff_id",
             "questionnaire_id",
             "response_id",
+            "message_id",
         )
     }
 
@@ -129,6 +135,15 @@ def somebody(clinic: ClinicWithStaff, *, now: datetime) -> tuple[PatientAtHome, 
     """Return a new patient with one of everything."""
     patient = make_patient(clinic, now=now)
     return patient, objects_of(clinic, patient, now=now)
+
+
+def _message_of_staff(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime) -> UUID:
+    """Return a message that staff wrote to the patient."""
+    new = NewMessage(id=uuid4(), text="How are you?")
+    with transaction(clinic.id) as session:
+        episode = session.get_one(Episode, (clinic.id, patient.episode_id))
+        reply(session, clinic.actor("coordinator"), episode, new, now=now)
+    return new.id
 
 
 def _questionnaire(clinic: ClinicWithStaff, *, now: datetime) -> dict[str, Any]:

@@ -52,7 +52,7 @@ EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"\w+ /staff/me/", STAFF),
     (r"DELETE /tokens/current", STAFF | {"patient"}),
     (r"POST /episodes/<>/(hold|release|end|phase|plan/publish)", CLINICIANS),
-    (r"\w+ /(patients|episodes|appointments|call-tasks|alerts)(/|$)", CARE),
+    (r"\w+ /(patients|episodes|appointments|call-tasks|alerts|messages)(/|$)", CARE),
     (r"GET /(clinic|sites|staff|plan-templates|questionnaires|instruments)(/|$)", STAFF),
     (r"POST /plan-templates", CLINICIANS),
     (r"GET /content-approvals(/|$)", STAFF),
@@ -124,6 +124,11 @@ BODIES: dict[str, Any] = {
     "POST /me/occurrences/<>/actions": {"action": "complete", "at": "2026-03-02T09:00:00Z"},
     "POST /me/appointments/<>/response": {"response": "confirm"},
     "POST /me/check-ins": REPORT,
+    "POST /me/appointment-feed": {},
+    "POST /me/messages": {"text": "x"},
+    "POST /me/messages/read": {"up_to": 1},
+    "POST /episodes/<>/messages": {"text": "x"},
+    "POST /episodes/<>/messages/read": {"up_to": 1},
     "POST /episodes/<>/check-ins": REPORT,
     "POST /me/questionnaire-responses": ANSWERED,
     "POST /episodes/<>/questionnaire-responses": ANSWERED,
@@ -150,6 +155,7 @@ CREATES = (
     "/questionnaire-responses",
     "/questionnaire-responses/fhir",
 )
+CREATES = ("/actions", "/check-ins", "/messages", "/response", "/questionnaire-responses")
 #: The client chooses this id; one that another clinic knows is a new one here.
 CLIENT_CHOOSES = "PUT /me/devices/<>"
 #: So does each browser of staff; a colleague's is taken.

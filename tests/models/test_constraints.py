@@ -86,6 +86,13 @@ def test_no_constraint_of_the_metadata_lacks_a_row_that_breaks_it() -> None:
 # An episode has one plan, a version one base, an escalation one notice a destination: there is
 # no second row.
 ONLY_ONE = {"recovery_plan", "plan_template_base", "patient_notice"}
+#: What there is one of for each of these: a second one needs another of these first.
+OF_ANOTHER = {
+    "fk_message_thread_clinic_id_patient_id": "episode",
+    "fk_message_withdrawal_clinic_id_staff_id": "message",
+}
+# An episode has one plan and one thread, a version one base: there is no second row.
+ONLY_ONE = {"recovery_plan", "plan_template_base", "message_thread", "message_withdrawal"}
 
 
 @pytest.mark.parametrize("name", [t.name for t in TABLES if t.name not in ONLY_ONE])
@@ -148,7 +155,14 @@ def test_a_reference_points_at_a_row_of_the_same_clinic(
     changes: Row = {column.name: nowhere}
     if name == "fk_token_family_clinic_id_staff_id":
         changes["patient_id"] = None
+    if name == "fk_advice_clinic_id_message_id":
+        changes["check_in_id"] = None
     clinic_id = rows["clinic"]["id"]
+    if name in OF_ANOTHER:
+        parent = another(OF_ANOTHER[name], rows)
+        with transaction(clinic_id) as session:
+            session.execute(insert(table(OF_ANOTHER[name])).values(**parent))
+        changes[f"{OF_ANOTHER[name]}_id"] = parent["id"]
     assert refusal(name, [own(rows, name, changes)], clinic_id) == in_database(name)
     if others not in (-1, "0" * 64):  # these are the same in both clinics
         changes[column.name] = others

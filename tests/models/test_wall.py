@@ -30,6 +30,8 @@ APPEND_ONLY = {
     "check_in",
     "consent",
     "content_approval",
+    "message",
+    "message_withdrawal",
     "occurrence_action",
     "phase_decision",
     "plan_template_base",

@@ -141,6 +141,7 @@ class AlertEventSchema(ResponseSchema):
     by = fields.String(required=True, allow_none=True, metadata={"description": "Who did it"})
     assigned_to = fields.UUID(required=True, allow_none=True)
     check_in_id = fields.UUID(required=True, allow_none=True)
+    message_id = fields.UUID(required=True, allow_none=True)
     about = LocalDate(required=True, allow_none=True)
     facts = fields.List(fields.Nested(AlertFactSchema), required=True)
     resolution = fields.String(required=True, allow_none=True)
@@ -158,7 +159,8 @@ class GivenAdviceSchema(ResponseSchema):
     """What the patient was told, word for word in the reader's language, and then did."""
 
     id = fields.UUID(required=True)
-    check_in_id = fields.UUID(required=True)
+    check_in_id = fields.UUID(required=True, allow_none=True)
+    message_id = fields.UUID(required=True, allow_none=True)
     given_at = Instant(required=True)
     tier = fields.String(required=True, metadata={"enum": list(TIERS)})
     text = fields.String(required=True)

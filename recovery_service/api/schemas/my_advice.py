@@ -27,7 +27,10 @@ class MyAdviceSchema(ResponseSchema):
     """What the patient was told, and where it stands with the care team."""
 
     id = fields.UUID(required=True)
-    check_in_id = fields.UUID(required=True)
+    check_in_id = fields.UUID(required=True, allow_none=True)
+    message_id = fields.UUID(
+        required=True, allow_none=True, metadata={"description": "The message that it answers"}
+    )
     rule = fields.String(required=True)
     version = fields.Integer(required=True)
     tier = fields.String(required=True, metadata={"enum": list(TIERS)})
