@@ -130,7 +130,7 @@ class DemoPatient:
                 self._physiotherapist,
                 episode,
                 self._patient(session),
-                templates.default_for(session, self._floor.content, episode),
+                self._floor.content,
                 Publication(),
                 now=now,
             )

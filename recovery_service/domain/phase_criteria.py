@@ -1,5 +1,7 @@
 """Whether what a patient reported and did meets the criteria of a phase, with its facts; pure."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,6 +12,7 @@ from recovery_service.domain.languages import Texts
 from recovery_service.domain.plan_template_parts import Criterion
 
 MET, NOT_MET, UNKNOWN = "met", "not_met", "unknown"
+READY, NOT_READY = "ready", "not_ready"
 STATES = (MET, NOT_MET, UNKNOWN)
 
 Answer = float | str | bool
@@ -68,6 +71,21 @@ def judge(
         else _reported(each, each.item, answers, today)
         for each in criteria
     )
+
+
+def standing_of(facts: Sequence[Fact]) -> str:
+    """Return `ready` where every criterion is met, `not_ready` where one is not, else `unknown`."""
+    states = {each.state for each in facts}
+    if NOT_MET in states:
+        return NOT_READY
+    return UNKNOWN if UNKNOWN in states or MET not in states else READY
+
+
+def version_of(phase: str, decision: str | None, facts: Sequence[Fact]) -> str:
+    """Return a name for what is known of a phase: who decided on something else is told so."""
+    told = [phase, decision, [each.as_json() for each in facts]]
+    canonical = json.dumps(told, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def _alerts(criterion: Criterion, count: int) -> Fact:

@@ -31,6 +31,8 @@
     │   ├── TooManyDevices           too_many_devices
     │   ├── EnrolmentCodeLocked      enrolment_code_locked
     │   ├── ContentNotApproved       content_not_approved
+    │   │   └── PlanNotApproved      plan_not_approved
+    │   ├── PhaseFactsChanged        phase_facts_changed
     │   ├── ContentChanged           content_changed
     │   └── ApprovalWithdrawn        approval_withdrawn
     ├── Invalid                      invalid
@@ -106,8 +108,10 @@ from recovery_service.errors.conflicts import (
     NothingToPublish,
     NothingToReopen,
     OccurrenceTooOld,
+    PhaseFactsChanged,
     PhaseNotDecidable,
     PlanEnded,
+    PlanNotApproved,
     TooManyDevices,
 )
 from recovery_service.errors.invalid import (
@@ -173,8 +177,10 @@ __all__ = [
     "NothingToPublish",
     "NothingToReopen",
     "OccurrenceTooOld",
+    "PhaseFactsChanged",
     "PhaseNotDecidable",
     "PlanEnded",
+    "PlanNotApproved",
     "PreconditionFailed",
     "PreconditionRequired",
     "RecoveryError",

@@ -32,6 +32,7 @@ from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.services import audit
 from recovery_service.services.call_tasks import Expecting, check_ins_due
 from recovery_service.services.caseload_rows import CaseloadRow, statement
+from recovery_service.services.phase_facts import phase_wait
 from recovery_service.services.recovery_standing import behind_items
 
 Sort = Literal["attention", "name", "newest"]
@@ -164,6 +165,7 @@ def _values(clinic_id: UUID, wish: Wish) -> dict[str, Any]:
         "nudged": NUDGED,
         "nudged_from": f"{today - 2 * _DAY:%Y%m%d}",
         "week_from": f"{today - WEEK - _DAY:%Y%m%d}",
+        "month_from": f"{today - 4 * WEEK - _DAY:%Y%m%d}",
         "silence_from": f"{today - _SILENCE_REACH:%Y%m%d}",
         "until": f"{today + 2 * _DAY:%Y%m%d}",
         "after_name": None,
@@ -213,6 +215,7 @@ def _entry(
         due=exercise.due,
         follow_ups=follow_ups,
         visits=[_visit(each, row.time_zone) for each in row.visits or ()],
+        phase=phase_wait(row, pause=_pause(row), today=today),
         nudged=sum(_day(day) >= today - _DAY for day in row.nudged or ()),
     )
     return CaseloadEntry(
@@ -257,9 +260,13 @@ def _exercise(row: CaseloadRow, today: date) -> Adherence:
         Outcome(kind=kind, local_date=_day(day), state=state, reason=reason, count=count)
         for kind, day, state, reason, count in row.exercise or ()
     ]
+    since = today - WEEK + _DAY
+    return adherence(outcomes, "exercise", since=since, until=today, pause=_pause(row))
+
+
+def _pause(row: CaseloadRow) -> Pause | None:
     chosen = row.preferences.get("pause")
-    pause = Pause(first=_day(chosen["from"]), last=_day(chosen["to"])) if chosen else None
-    return adherence(outcomes, "exercise", since=today - WEEK + _DAY, until=today, pause=pause)
+    return Pause(first=_day(chosen["from"]), last=_day(chosen["to"])) if chosen else None
 
 
 def _warnings(row: CaseloadRow, catalogue: Catalogue, today: date) -> list[tuple[str, Any]]:

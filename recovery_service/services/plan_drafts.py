@@ -57,7 +57,14 @@ RESTRICTION_FIELDS = [
     "grade",
     "clinician_must_confirm",
     "why_confirm",
+    "lineage_id",
+    "reason",
+    "added_by",
+    "added_at",
+    "held_items",
+    "worn_item",
 ]
+_TEMPLATE = ("template_code", "template_version", "template_hash")
 
 
 def draft_from_template(
@@ -71,6 +78,8 @@ def draft_from_template(
     plan = _plan_for(session, episode, template, now=now)
     draft = new_draft(session, actor, plan, now=now)
     draft.phases = [phase.as_json() for phase in template.phases]
+    for name in _TEMPLATE:
+        setattr(draft, name, getattr(plan, name))
     lineages = _lineages(session, plan)
     for position, item in enumerate(template.items):
         lineage_id = lineages.get(item.code) or new_id(now=now)
@@ -101,6 +110,8 @@ def copied(
 ) -> PlanRevision:
     """Fill a draft with what a revision holds; every item keeps its lineage."""
     draft.phases = list(source.phases)
+    for name in _TEMPLATE:
+        setattr(draft, name, getattr(source, name))
     for item in items_of(session, source):
         session.add(_copied(item, ITEM_FIELDS, draft, now=now, lineage_id=item.lineage_id))
     for limit in restrictions_of(session, source):

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor, may_publish_plan
+from recovery_service.domain.content import Content
 from recovery_service.domain.local_time import local_date
 from recovery_service.domain.plan_templates import PlanTemplate
 from recovery_service.errors import (
@@ -17,8 +18,9 @@ from recovery_service.errors import (
     SurgeryDateNeeded,
 )
 from recovery_service.models import Episode, Patient, PlanItem, PlanRevision
-from recovery_service.services import audit, plans
+from recovery_service.services import audit, plans, templates
 from recovery_service.services.appointments import plan_follow_ups
+from recovery_service.services.content_gate import require_approved_plan
 from recovery_service.services.plans import in_state
 from recovery_service.services.schedules import items_of, publish_schedules
 
@@ -39,7 +41,7 @@ def publish(
     actor: Actor,
     episode: Episode,
     patient: Patient,
-    template: PlanTemplate | None,
+    content: Content,
     wish: Publication,
     *,
     now: datetime,
@@ -47,7 +49,7 @@ def publish(
     """Make the draft live and let the schedules follow, in one transaction.
 
     Raises NotAllowed, EpisodeEnded, DraftMissing, NothingToPublish,
-    SurgeryDateNeeded, or InvalidField for a day that cannot be.
+    ContentNotApproved, SurgeryDateNeeded, or InvalidField for a day that cannot be.
     """
     if not may_publish_plan(actor):
         raise NotAllowed("publish a plan")
@@ -60,6 +62,8 @@ def publish(
     if not items:
         raise NothingToPublish
     live = in_state(session, plan, "live")
+    require_approved_plan(session, content, plan, draft, live)
+    template = templates.find(session, content, plan.template_code)
     start = start_of(wish.effective_from, patient, first=live is None, now=now)
     assumed = assumed_surgery(session, draft, episode, items, template, wish)
     if assumed is not None:

@@ -95,8 +95,8 @@ class Scene:
     def publish(self, wish: Publication, *, now: datetime) -> None:
         with transaction(self.clinic.id) as session:
             publish(
-                session, self.clinic.actor(), self.episode(session), self.person(session), None,
-                wish, now=now,
+                session, self.clinic.actor(), self.episode(session), self.person(session),
+                parts().content, wish, now=now,
             )  # fmt: skip
 
     def person(self, session: Session) -> Patient:
