@@ -13,6 +13,7 @@ from recovery_service.dashboard import (
     content_approvals,
     enrolment,
     patient,
+    phases,
     plan,
     register,
     sign_in,
@@ -22,7 +23,7 @@ from recovery_service.dashboard.pages import pages, secure_pages, use_error_page
 __all__ = ["init_dashboard"]
 
 # Each of these adds its routes to `pages` when it is imported.
-PAGES = (sign_in, caseload, register, patient, alerts, plan, enrolment, content_approvals)
+PAGES = (sign_in, caseload, register, patient, alerts, phases, plan, enrolment, content_approvals)
 
 
 def init_dashboard(app: Flask) -> None:

@@ -34,9 +34,18 @@ def patient(patient_id: UUID) -> Response:
 
 
 def show_patient(
-    patient_id: UUID, status: int = 200, *, problem: str | None = None, told: str | None = None
+    patient_id: UUID,
+    status: int = 200,
+    *,
+    problem: str | None = None,
+    told: str | None = None,
+    phase_told: str | None = None,
+    phase_reason: str | None = None,
 ) -> Response:
-    """Render the page, with what went wrong beside the plan, or (`told`) beside the alerts."""
+    """Render the page, with what went wrong beside the plan, the alerts (`told`) or the phase.
+
+    `phase_reason` is what was typed there: nobody writes it twice.
+    """
     with transaction() as session:
         shown = read_patient_page(
             session,
@@ -55,6 +64,8 @@ def show_patient(
         shown=shown,
         problem=problem,
         refused=told,
+        phase_told=phase_told,
+        phase_reason=phase_reason,
         resolutions=RESOLUTIONS,
         chart=pain_chart(pain, names, surgery) if pain else None,
         pain_names=names,

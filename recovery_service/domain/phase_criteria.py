@@ -31,6 +31,7 @@ class Fact:
     title: Texts
     state: str
     needed: int
+    item: str | None = None
     entries: tuple[tuple[date, Answer], ...] = ()
     done: int | None = None
     due: int | None = None
@@ -128,6 +129,7 @@ def _reported(
         title=criterion.title,
         state=state,
         needed=criterion.entries,
+        item=item,
         entries=tuple(given),
     )
 

@@ -19,6 +19,7 @@ from recovery_service.models import (
     Episode,
     Patient,
     Site,
+    StaffMember,
 )
 from recovery_service.services import audit, plans
 from recovery_service.services.agenda import AgendaEntry, due_today
@@ -26,10 +27,11 @@ from recovery_service.services.alert_reads import unresolved_of_episode
 from recovery_service.services.alert_views import alert_as_json
 from recovery_service.services.appointment_views import AppointmentView, appointments_of
 from recovery_service.services.check_in_reads import check_ins_of
+from recovery_service.services.content_gate import MissingPiece, missing_to_publish
 from recovery_service.services.episode_views import EpisodeView
 from recovery_service.services.exercise_weeks import ExerciseWeek, exercise_weeks
 from recovery_service.services.patient_views import PatientView, view_patient
-from recovery_service.services.phase_decisions import progression_of
+from recovery_service.services.phases import PhaseView, view_phase
 from recovery_service.services.plans import PlanView
 from recovery_service.services.progress import Progress, progress_of
 from recovery_service.services.recovery_standing import Reader
@@ -42,13 +44,19 @@ LAST_CHECK_INS = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientPage:
-    """All that the page shows; `phase` is the template's own, by today's recovery day."""
+    """All that the page shows.
+
+    `names` are those who decided on phases; `plan_waits` is the content without whose approval
+    the draft is not published.
+    """
 
     view: PatientView
     site: Site
     alerts: Sequence[Mapping[str, Any]]
     plan: PlanView | None
-    phase: Mapping[str, Any] | None
+    phase_view: PhaseView | None
+    names: Mapping[UUID, str]
+    plan_waits: Sequence[MissingPiece]
     templates: Sequence[TemplateSummary]
     chosen_template: str
     progress: Progress
@@ -64,6 +72,11 @@ class PatientPage:
     def patient(self) -> Patient:
         """The person."""
         return self.view.patient
+
+    @property
+    def phase(self) -> Mapping[str, Any] | None:
+        """The phase of the live plan that holds today."""
+        return self.phase_view.phase if self.phase_view else None
 
     @property
     def standing(self) -> EpisodeView:
@@ -91,6 +104,7 @@ def read_patient_page(
         raise NoSuchObject("episode")
     episode = view.episode.episode
     plan = _plan(session, episode)
+    phase_view = view_phase(session, episode, patient, now=now) if plan and plan.live else None
     reader = Reader(language=language, for_staff=True)
     progress = progress_of(session, episode, patient, content, reader, now=now)
     return PatientPage(
@@ -98,7 +112,9 @@ def read_patient_page(
         site=session.get_one(Site, (episode.clinic_id, episode.site_id)),
         alerts=_alerts(session, content, episode, now=now, language=language),
         plan=plan,
-        phase=_phase(session, plan, view.episode),
+        phase_view=phase_view,
+        names=_names(session, patient.clinic_id, phase_view),
+        plan_waits=_plan_waits(session, content, plan),
         templates=_templates(session, content, episode),
         chosen_template=default_for(session, content, episode).code,
         progress=progress,
@@ -157,14 +173,26 @@ def _plan(session: Session, episode: Episode) -> PlanView | None:
         return None
 
 
-def _phase(
-    session: Session, plan: PlanView | None, standing: EpisodeView
-) -> Mapping[str, Any] | None:
-    """Return the phase of the live revision that holds today."""
-    if plan is None or plan.live is None:
-        return None
-    progression = progression_of(session, standing.episode, plan.live.revision.phases)
-    return progression.on(standing.days_since_surgery)
+def _names(session: Session, clinic_id: UUID, view: PhaseView | None) -> dict[UUID, str]:
+    """Return who decided on the phases, by name."""
+    wanted = {each.decided_by for each in view.decisions} if view else set()
+    if not wanted:
+        return {}
+    rows = session.execute(
+        select(StaffMember.id, StaffMember.name).where(
+            StaffMember.clinic_id == clinic_id, StaffMember.id.in_(wanted)
+        )
+    )
+    return {row.id: row.name for row in rows}
+
+
+def _plan_waits(
+    session: Session, content: Content, plan: PlanView | None
+) -> tuple[MissingPiece, ...]:
+    if plan is None or plan.draft is None:
+        return ()
+    live = plan.live.revision if plan.live else None
+    return missing_to_publish(session, content, plan.plan, plan.draft.revision, live)
 
 
 def _enrolled(session: Session, patient: Patient) -> bool:
