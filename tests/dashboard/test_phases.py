@@ -12,13 +12,11 @@ from sqlalchemy import select
 
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
-from recovery_service.extensions import parts
-from recovery_service.models import Episode, Patient, PhaseDecision
-from recovery_service.services import plan_drafts, templates
-from recovery_service.services.publishing import Publication, publish
+from recovery_service.models import PhaseDecision
 from tests.api.test_phases import SURGERY, go_to, report
 from tests.dashboard.browser import Browser, hidden, signed_in
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
+from tests.services.fusion import publish_fusion
 
 
 @pytest.fixture
@@ -28,15 +26,7 @@ def patient(app: Flask, clinic: ClinicWithStaff, clock: ManualClock) -> PatientA
         made = make_patient(
             clinic, now=clock(), procedure="lumbar_fusion_mis", surgery_date=SURGERY
         )
-        with transaction(clinic.id) as session:
-            episode = session.get_one(Episode, (clinic.id, made.episode_id))
-            person = session.get_one(Patient, (clinic.id, made.id))
-            template = templates.default_for(session, parts().content, episode)
-            plan_drafts.draft_from_template(session, clinic.actor(), episode, template, now=clock())
-            publish(
-                session, clinic.actor(), episode, person, parts().content, Publication(),
-                now=clock(),
-            )  # fmt: skip
+        publish_fusion(clinic, made, now=clock())
         return made
 
 
