@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
-from recovery_service.domain.adherence import UNANSWERED, Adherence, Outcome, Pause, adherence
+from recovery_service.domain.adherence import UNANSWERED, Adherence, Outcome, adherence
 from recovery_service.domain.attention import (
     FollowUp,
     Reason,
@@ -33,6 +33,7 @@ from recovery_service.services import audit
 from recovery_service.services.call_tasks import Expecting, check_ins_due
 from recovery_service.services.caseload_rows import CaseloadRow, statement
 from recovery_service.services.phase_facts import phase_wait
+from recovery_service.services.progress import pause_of
 from recovery_service.services.recovery_standing import behind_items
 
 Sort = Literal["attention", "name", "newest"]
@@ -215,7 +216,7 @@ def _entry(
         due=exercise.due,
         follow_ups=follow_ups,
         visits=[_visit(each, row.time_zone) for each in row.visits or ()],
-        phase=phase_wait(row, pause=_pause(row), today=today),
+        phase=phase_wait(row, pause=pause_of(row), today=today),
         nudged=sum(_day(day) >= today - _DAY for day in row.nudged or ()),
     )
     return CaseloadEntry(
@@ -261,12 +262,7 @@ def _exercise(row: CaseloadRow, today: date) -> Adherence:
         for kind, day, state, reason, count in row.exercise or ()
     ]
     since = today - WEEK + _DAY
-    return adherence(outcomes, "exercise", since=since, until=today, pause=_pause(row))
-
-
-def _pause(row: CaseloadRow) -> Pause | None:
-    chosen = row.preferences.get("pause")
-    return Pause(first=_day(chosen["from"]), last=_day(chosen["to"])) if chosen else None
+    return adherence(outcomes, "exercise", since=since, until=today, pause=pause_of(row))
 
 
 def _warnings(row: CaseloadRow, catalogue: Catalogue, today: date) -> list[tuple[str, Any]]:

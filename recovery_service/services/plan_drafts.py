@@ -86,6 +86,7 @@ def draft_from_template(
         session.add(_item(draft, item, lineage_id, position, now=now))
     session.add_all(_restriction(draft, limit, now=now) for limit in template.restrictions)
     session.flush()
+    carry_own(session, in_state(session, plan, "live"), draft, now=now)
     audit.record(
         session, actor, "plan_drafted", "plan", plan.id, patient_id=episode.patient_id, now=now
     )
@@ -118,6 +119,31 @@ def copied(
         session.add(_copied(limit, RESTRICTION_FIELDS, draft, now=now))
     session.flush()
     return draft
+
+
+def carry_own(
+    session: Session, live: PlanRevision | None, draft: PlanRevision, *, now: datetime
+) -> None:
+    """Let a draft have the restrictions of this patient as they are live, and no older ones.
+
+    A template or an earlier revision knows nothing of them, and they hold all the same.
+    """
+    old = [each for each in restrictions_of(session, draft) if each.lineage_id is not None]
+    new = [each for each in restrictions_of(session, live) if each.lineage_id] if live else []
+    worn = {each.worn_item for each in (*old, *new)} - {None}
+    for gone in (*old, *(each for each in items_of(session, draft) if each.lineage_id in worn)):
+        session.delete(gone)
+    keys = {(each.code, each.from_day) for each in new}
+    for limit in restrictions_of(session, draft):
+        if limit.lineage_id is None and (limit.code, limit.from_day) in keys:
+            session.delete(limit)  # of one code and day there is one: this patient's own
+    session.flush()
+    for limit in new:
+        session.add(_copied(limit, RESTRICTION_FIELDS, draft, now=now))
+    for item in items_of(session, live) if live else ():
+        if item.lineage_id in worn:
+            session.add(_copied(item, ITEM_FIELDS, draft, now=now, lineage_id=item.lineage_id))
+    session.flush()
 
 
 def _item(

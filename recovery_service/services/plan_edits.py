@@ -15,7 +15,7 @@ from recovery_service.domain.reminder_kinds import reminder_kind
 from recovery_service.domain.slot_names import require_neutral
 from recovery_service.errors import InvalidField, NoSuchObject
 from recovery_service.models import PlanItem, PlanRestriction, PlanRevision
-from recovery_service.services.plans import touch
+from recovery_service.services.plans import restrictions_of, touch
 
 # What a clinician enters by hand rests on the clinician: convention, with nothing else behind it.
 _OWN_SOURCE: Mapping[str, Any] = {"source": ["D"], "grade": "D"}
@@ -108,14 +108,23 @@ def remove_item(session: Session, draft: PlanRevision, lineage_id: UUID, *, now:
 def replace_restrictions(
     session: Session, draft: PlanRevision, new: Sequence[NewRestriction], *, now: datetime
 ) -> None:
-    """Replace the draft's restrictions; raises InvalidField naming the one that cannot be."""
+    """Replace the draft's restrictions; raises InvalidField naming the one that cannot be.
+
+    Those that were added for this patient stay: they have their own end.
+    """
     for place, limit in enumerate(new):
         _require_sound(limit, place, new)
     session.execute(
         delete(PlanRestriction).where(
-            PlanRestriction.clinic_id == draft.clinic_id, PlanRestriction.revision_id == draft.id
+            PlanRestriction.clinic_id == draft.clinic_id,
+            PlanRestriction.revision_id == draft.id,
+            PlanRestriction.lineage_id.is_(None),
         )
     )
+    kept = {(each.code, each.from_day) for each in restrictions_of(session, draft)}
+    for place, limit in enumerate(new):
+        if (limit.code, limit.from_day) in kept:
+            raise InvalidField(f"/restrictions/{place}/from_day", "This patient's own begins then.")
     session.add_all(
         PlanRestriction(
             clinic_id=draft.clinic_id,

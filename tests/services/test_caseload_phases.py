@@ -142,7 +142,7 @@ def test_a_plan_on_hold_asks_nobody(
 ) -> None:
     go_to(clock, 60)
     with transaction(clinic.id) as session:
-        session.execute(update(Episode).values(state="on_hold", hold_reason="readmitted"))
+        session.execute(update(Episode).values(state="on_hold", hold_reason="readmitted", held_at=clock()))
     assert phase_reasons(clinic, clock) == []
 
 
