@@ -29,6 +29,7 @@ from recovery_service.services import audit, occurrence_rows, plan_edits, plans
 from recovery_service.services.plan_drafts import copied
 from recovery_service.services.plan_edits import NewItem
 from recovery_service.services.plans import in_state, restrictions_of
+from recovery_service.services.replanning import stop
 from recovery_service.services.restriction_rows import (
     OwnRestriction,
     as_row,
@@ -37,10 +38,11 @@ from recovery_service.services.restriction_rows import (
     surgery_of,
     within,
 )
+from recovery_service.services.schedule_rows import locked
 from recovery_service.services.schedules import items_of, publish_schedules
 from recovery_service.services.unsent import cancel_unsent
 
-RESTRICTED = "restricted"
+RESTRICTED, REMOVED = "restricted", "item_removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def add_restriction(
         plans.touch(revision, now=now)
         made = made or row
     session.flush()
-    _follow(session, episode, patient, after, new.holds, now=now)
+    _follow(session, episode, patient, after, new.holds, RESTRICTED, now=now)
     audit.record(
         session, actor, "restriction_added", "plan_restriction", lineage,
         patient_id=patient.id, now=now,
@@ -105,6 +107,7 @@ def end_restriction(
     """
     plan, live, draft = _standing(session, actor, episode)
     row = own(session, live, lineage)
+    worn = row.worn_item
     today = (local_date(patient.time_zone, now) - surgery_of(episode)).days
     if row.to_day is not None and row.to_day < today:
         raise InvalidField("", "This restriction has ended already.")
@@ -113,7 +116,8 @@ def end_restriction(
         _end_in(session, revision, lineage, today - 1)
         plans.touch(revision, now=now)
     session.flush()
-    _follow(session, episode, patient, after, (), now=now)
+    brought = () if worn is None else (worn,)
+    _follow(session, episode, patient, after, brought, REMOVED, now=now)
     audit.record(
         session, actor, "restriction_ended", "plan_restriction", lineage,
         patient_id=patient.id, now=now,
@@ -233,16 +237,25 @@ def _follow(
     episode: Episode,
     patient: Patient,
     live: PlanRevision,
-    held: Sequence[UUID],
+    ended: Sequence[UUID],
+    reason: str,
     *,
     now: datetime,
 ) -> None:
-    """Close what rests, also what was sent already, and plan everything anew."""
+    """Close what is not asked for any more, also what was sent or fell due, and plan anew.
+
+    An edit leaves today's as it is; a restriction does not: what it forbids, it forbids now.
+    """
     if episode.state != "open":
         return
-    rows = occurrence_rows.standing(session, episode.clinic_id, list(held), since=date.max)
-    closed = occurrence_rows.close(session, episode.clinic_id, rows, reason=RESTRICTED, now=now)
-    cancel_unsent(session, episode.clinic_id, closed, reason=RESTRICTED, now=now)
+    clinic_id = episode.clinic_id
+    for lineage, schedule in locked(session, episode).items():
+        if lineage in ended:
+            stop(schedule)
+    rows = occurrence_rows.standing(session, clinic_id, list(ended), since=date.max)
+    closed = occurrence_rows.close(session, clinic_id, rows, reason=reason, now=now)
+    cancel_unsent(session, clinic_id, closed, reason=reason, now=now)
+    session.flush()
     publish_schedules(
         session, episode, patient, items_of(session, live),
         effective_from=live.effective_from or local_date(patient.time_zone, now),

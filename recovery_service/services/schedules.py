@@ -188,9 +188,9 @@ def wanted_of(
         if progression.is_behind(item.phase):
             continue
         rule = progression.followed(_rule(item, own, owned), item.phase)
-        rule = followed(rule, item.lineage_id, rests, episode)
-        if rule is not None:
-            found.append(Wanted(item.lineage_id, item.kind, rule))
+        rested = followed(rule, item.lineage_id, rests, episode)
+        if rested is not None:
+            found.append(Wanted(item.lineage_id, item.kind, rested))
     return found
 
 

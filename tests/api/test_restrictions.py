@@ -22,7 +22,7 @@ from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
 
 TODAY = date(2026, 3, 2)  # day 3
 LIFT = {
-    "code": "lifting", "limit": 2, "unit": "kg", "to_day": 20,
+    "code": "lift", "limit": 2, "unit": "kg", "to_day": 20,
     "text": {"en": "Lift no more than 2 kg.", "tr": "En fazla 2 kg kaldırın."},  # noqa: RUF001
     "reason": "Seroma seen at the visit.",
 }  # fmt: skip
@@ -32,7 +32,7 @@ BRACE = {
     "item": {
         "title": {"en": "Put on the brace"},
         "rule": {
-            "slots": {"up": "08:00"}, "valid_for_minutes": 600, "remind_via": "push",
+            "slots": {"morning": "08:00"}, "valid_for_minutes": 600, "remind_via": "push",
         },
     },
 }  # fmt: skip
@@ -105,13 +105,13 @@ def title_of(staff: Caller, path: str, item: str) -> str:
 def test_a_limit_holds_at_once_and_the_plans_own_steps_back(
     path: str, staff: Caller, phone: Caller, clinic: ClinicWithStaff
 ) -> None:
-    own = [each for each in mine(phone, "lifting", "restrictions") if each["current"]]
+    own = [each for each in mine(phone, "lift", "restrictions") if each["current"]]
     assert len(own) == 1
     made = add(staff, path, LIFT)
     assert (made["from_day"], made["to_day"]) == (3, 20)
     assert made["reason"] == "Seroma seen at the visit."
     assert made["added_by"] == str(clinic.staff["physiotherapist"])
-    now_held = [each for each in mine(phone, "lifting", "restrictions") if each["current"]]
+    now_held = [each for each in mine(phone, "lift", "restrictions") if each["current"]]
     assert [(each["id"], each["limit"], each["to_date"]) for each in now_held] == [
         (made["id"], 2.0, "2026-03-19")
     ]
@@ -131,7 +131,7 @@ def test_the_history_says_who_when_and_why(
     assert first["state"] == "superseded"
     with transaction(clinic.id) as session:
         told = session.scalars(
-            select(AuditEvent.entity_id).where(AuditEvent.action == "restriction_added")
+            select(AuditEvent.subject_id).where(AuditEvent.action == "restriction_added")
         ).all()
     assert [str(each) for each in told] == [made["id"]]
 
@@ -276,10 +276,9 @@ def test_a_failure_half_way_leaves_nothing(
         raise RuntimeError("planted")
 
     monkeypatch.setattr("recovery_service.services.restrictions.publish_schedules", fail)
-    with pytest.raises(RuntimeError):
-        staff("POST", f"{path}/restrictions", json=BRACE)
+    assert staff("POST", f"{path}/restrictions", json=BRACE).status_code == 500
     with transaction(patient.clinic_id) as session:
         assert session.scalars(select(PlanRevision.state)).all() == ["live"]
         brought = select(func.count()).select_from(PlanItem).where(PlanItem.code.like("own_%"))
         assert session.scalar(brought) == 0
-        assert session.scalar(select(func.count()).select_from(Schedule)) > 0
+        assert session.scalars(select(Schedule.id)).first() is not None

@@ -15,11 +15,15 @@ from recovery_service.extensions import parts
 from recovery_service.models import (
     Appointment,
     ContentApproval,
+    Episode,
+    Patient,
     Questionnaire,
     QuestionnaireResponse,
     SiteHoliday,
     StaffAbsence,
 )
+from recovery_service.services.restriction_rows import OwnRestriction
+from recovery_service.services.restrictions import add_restriction
 from recovery_service.services.template_versions import NewVersion, save_version
 from tests.domain.made_up_questionnaires import like_the_rmdq
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
@@ -87,11 +91,23 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
         "site_id": str(clinic.site_id),
         "staff_id": str(clinic.staff["coordinator"]),
         "approval_id": str(approval_of(clinic)),
+        "restriction_id": str(restriction_of(clinic, patient, now=now)),
         "day": HOLIDAY.isoformat(),
         "kind": "plan_template",
         "code": f"{TEMPLATE}_{clinic.id.hex[:8]}",
         "number": "1",
     }
+
+
+def restriction_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime) -> UUID:
+    """Return a restriction that was added for the patient."""
+    new = OwnRestriction(code="brace", text={"en": "Brace"}, reason="Unstable.")
+    with transaction(clinic.id) as session:
+        episode = session.get_one(Episode, (clinic.id, patient.episode_id))
+        person = session.get_one(Patient, (clinic.id, patient.id))
+        made = add_restriction(session, clinic.actor(), episode, person, new, now=now)
+        assert made.lineage_id is not None
+        return made.lineage_id
 
 
 def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
@@ -107,6 +123,7 @@ def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
         name: str(uuid4())
         for name in (
             "approval_id",
+            "restriction_id",
             "patient_id",
             "episode_id",
             "item_id",

@@ -50,7 +50,10 @@ OPEN = {
 EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"\w+ /me(/|$)", {"patient"}),
     (r"DELETE /tokens/current", STAFF | {"patient"}),
-    (r"POST /episodes/<>/(hold|release|end|phase|plan/publish)", CLINICIANS),
+    (
+        r"POST /episodes/<>/(hold|release|end|phase|plan/publish|restrictions(/<>/end)?)$",
+        CLINICIANS,
+    ),
     (r"\w+ /(patients|episodes|appointments|call-tasks|alerts)(/|$)", CARE),
     (r"GET /(clinic|sites|staff|plan-templates|questionnaires|instruments)(/|$)", STAFF),
     (r"POST /plan-templates", CLINICIANS),
@@ -103,6 +106,8 @@ BODIES: dict[str, Any] = {
     "PATCH /appointments/<>": {"location": "B"},
     "POST /episodes/<>/plan/items": {"kind": "walking", "title": {"en": "B"}, "rule": RULE},
     "PATCH /episodes/<>/plan/items/<>": {"title": {"en": "B"}},
+    "POST /episodes/<>/restrictions": {"code": "brace", "text": {"en": "B"}, "reason": "x"},
+    "POST /episodes/<>/restrictions/<>/end": {"reason": "x"},
     "POST /episodes/<>/phase": {"phase": "stabilise", "decision": "accept"},
     "POST /me/occurrences/<>/actions": {"action": "complete", "at": "2026-03-02T09:00:00Z"},
     "POST /me/appointments/<>/response": {"response": "confirm"},

@@ -58,7 +58,7 @@ def on_page(patient: PatientAtHome, clock: ManualClock) -> str | None:
         episode = session.get_one(Episode, (patient.clinic_id, patient.episode_id))
         person = session.get_one(Patient, (patient.clinic_id, patient.id))
         proposal = view_phase(session, episode, person, now=clock()).proposal
-    return proposal and proposal.state
+    return None if proposal is None else proposal.state
 
 
 def decide(
@@ -142,7 +142,9 @@ def test_a_plan_on_hold_asks_nobody(
 ) -> None:
     go_to(clock, 60)
     with transaction(clinic.id) as session:
-        session.execute(update(Episode).values(state="on_hold", hold_reason="readmitted", held_at=clock()))
+        session.execute(
+            update(Episode).values(state="on_hold", hold_reason="readmitted", held_at=clock())
+        )
     assert phase_reasons(clinic, clock) == []
 
 
