@@ -225,7 +225,15 @@ class PlanRestriction(Base):
     __tablename__ = "plan_restriction"
     __table_args__ = (
         within_clinic("plan_revision", "revision_id"),
-        UniqueConstraint("clinic_id", "revision_id", "code", "from_day"),
+        UniqueConstraint(
+            "clinic_id",
+            "revision_id",
+            "code",
+            "from_day",
+            "lineage_id",
+            name="uq_plan_restriction_line",
+            postgresql_nulls_not_distinct=True,
+        ),
         CheckConstraint("to_day >= from_day", name="days"),
         CheckConstraint("limit_value >= 0", name="limit_value"),
         CheckConstraint("grade IN ('A', 'B', 'C', 'D')", name="grade"),

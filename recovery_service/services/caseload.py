@@ -191,9 +191,8 @@ def _entry(
     row: CaseloadRow, content: Content, now: datetime, calls: Sequence[date]
 ) -> CaseloadEntry:
     today = local_date(row.time_zone, now)
-    items = pain_items(row.procedure)
-    series = {item: _pain_days(row, item) for item in items}
-    trends = [pain_trend(item, series[item], today=today) for item in items]
+    series = {item: _pain_days(row, item) for item in pain_items(row.procedure)}
+    trends = [pain_trend(item, days, today=today) for item, days in series.items()]
     exercise = _exercise(row, today)
     follow_ups = [_follow_up(each) for each in row.to_book or ()]
     situation = Situation(
@@ -209,7 +208,9 @@ def _entry(
         expected_missed=len(row.unanswered or ()),
         calls=calls,
         pain=trends,
-        behind=behind_items(content, row, {item: dict(series[item]) for item in items}, today),
+        behind=behind_items(
+            content, row, {item: dict(days) for item, days in series.items()}, today
+        ),
         warnings=_warnings(row, content.check_ins, today),
         alerts=[Unresolved(*each) for each in row.alerts or ()],
         done=exercise.done,
@@ -233,7 +234,7 @@ def _entry(
         reasons=reasons_for_attention(situation),
         last_check_in=row.last_date,
         pain=trends[0],
-        pain_days=[pair for pair in series[items[0]] if pair[0] > today - 2 * WEEK],
+        pain_days=[pair for pair in series[trends[0].item] if pair[0] > today - 2 * WEEK],
         exercise=exercise,
         booked=_booked(row),
         follow_ups=[each for each in follow_ups if each.window_from <= today],

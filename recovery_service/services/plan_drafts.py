@@ -133,10 +133,6 @@ def carry_own(
     worn = {each.worn_item for each in (*old, *new)} - {None}
     for gone in (*old, *(each for each in items_of(session, draft) if each.lineage_id in worn)):
         session.delete(gone)
-    keys = {(each.code, each.from_day) for each in new}
-    for limit in restrictions_of(session, draft):
-        if limit.lineage_id is None and (limit.code, limit.from_day) in keys:
-            session.delete(limit)  # of one code and day there is one: this patient's own
     session.flush()
     for limit in new:
         session.add(_copied(limit, RESTRICTION_FIELDS, draft, now=now))

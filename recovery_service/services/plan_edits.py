@@ -15,7 +15,7 @@ from recovery_service.domain.reminder_kinds import reminder_kind
 from recovery_service.domain.slot_names import require_neutral
 from recovery_service.errors import InvalidField, NoSuchObject
 from recovery_service.models import PlanItem, PlanRestriction, PlanRevision
-from recovery_service.services.plans import restrictions_of, touch
+from recovery_service.services.plans import touch
 
 # What a clinician enters by hand rests on the clinician: convention, with nothing else behind it.
 _OWN_SOURCE: Mapping[str, Any] = {"source": ["D"], "grade": "D"}
@@ -121,10 +121,6 @@ def replace_restrictions(
             PlanRestriction.lineage_id.is_(None),
         )
     )
-    kept = {(each.code, each.from_day) for each in restrictions_of(session, draft)}
-    for place, limit in enumerate(new):
-        if (limit.code, limit.from_day) in kept:
-            raise InvalidField(f"/restrictions/{place}/from_day", "This patient's own begins then.")
     session.add_all(
         PlanRestriction(
             clinic_id=draft.clinic_id,

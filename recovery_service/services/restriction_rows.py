@@ -80,7 +80,7 @@ def require_sound(
             overlaps = (other.to_day is None or first <= other.to_day) and (
                 last is None or other.from_day <= last
             )
-            if same and (other.from_day == first or (other.lineage_id and overlaps)):
+            if same and overlaps and other.lineage_id is not None:
                 raise InvalidField("/code", "Another limit of this code stands in these days.")
     _require_held(new, items_of(session, revisions[0]), first, today)
 

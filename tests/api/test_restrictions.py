@@ -279,6 +279,10 @@ def test_a_failure_half_way_leaves_nothing(
     assert staff("POST", f"{path}/restrictions", json=BRACE).status_code == 500
     with transaction(patient.clinic_id) as session:
         assert session.scalars(select(PlanRevision.state)).all() == ["live"]
-        brought = select(func.count()).select_from(PlanItem).where(PlanItem.code.like("own_%"))
+        brought = (
+            select(func.count())
+            .select_from(PlanItem)
+            .where(PlanItem.code.startswith("own_", autoescape=True))
+        )
         assert session.scalar(brought) == 0
         assert session.scalars(select(Schedule.id)).first() is not None

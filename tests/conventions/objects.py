@@ -15,15 +15,14 @@ from recovery_service.extensions import parts
 from recovery_service.models import (
     Appointment,
     ContentApproval,
-    Episode,
-    Patient,
+    PlanRestriction,
+    PlanRevision,
     Questionnaire,
     QuestionnaireResponse,
+    RecoveryPlan,
     SiteHoliday,
     StaffAbsence,
 )
-from recovery_service.services.restriction_rows import OwnRestriction
-from recovery_service.services.restrictions import add_restriction
 from recovery_service.services.template_versions import NewVersion, save_version
 from tests.domain.made_up_questionnaires import like_the_rmdq
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
@@ -101,13 +100,21 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
 
 def restriction_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime) -> UUID:
     """Return a restriction that was added for the patient."""
-    new = OwnRestriction(code="brace", text={"en": "Brace"}, reason="Unstable.")
+    row = {"code": "collar", "text": {"en": "Collar"}, "from_day": 0, "grade": "D"}
+    lineage = uuid4()
     with transaction(clinic.id) as session:
-        episode = session.get_one(Episode, (clinic.id, patient.episode_id))
-        person = session.get_one(Patient, (clinic.id, patient.id))
-        made = add_restriction(session, clinic.actor(), episode, person, new, now=now)
-        assert made.lineage_id is not None
-        return made.lineage_id
+        live = session.scalars(
+            select(PlanRevision.id)
+            .join(RecoveryPlan, RecoveryPlan.id == PlanRevision.plan_id)
+            .where(RecoveryPlan.episode_id == patient.episode_id, PlanRevision.state == "live")
+        ).one()
+        session.add(
+            PlanRestriction(
+                clinic_id=clinic.id, id=uuid4(), revision_id=live, lineage_id=lineage,
+                reason="Unstable.", added_by=clinic.staff["surgeon"], added_at=now, **row,
+            )
+        )  # fmt: skip
+    return lineage
 
 
 def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
