@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
 from recovery_service.domain.content import Content
+from recovery_service.domain.local_time import local_date
 from recovery_service.errors import NoSuchObject
 from recovery_service.models import (
     CheckIn,
@@ -47,7 +48,7 @@ class PatientPage:
     """All that the page shows.
 
     `names` are those who decided on phases; `plan_waits` is the content without whose approval
-    the draft is not published.
+    the draft is not published. `monitored`: whether today's check-in is looked at by somebody.
     """
 
     view: PatientView
@@ -57,6 +58,8 @@ class PatientPage:
     phase_view: PhaseView | None
     names: Mapping[UUID, str]
     plan_waits: Sequence[MissingPiece]
+    monitored_until: date
+    monitored: bool
     templates: Sequence[TemplateSummary]
     chosen_template: str
     progress: Progress
@@ -115,6 +118,8 @@ def read_patient_page(
         phase_view=phase_view,
         names=_names(session, patient.clinic_id, phase_view),
         plan_waits=_plan_waits(session, content, plan),
+        monitored_until=(watched := _watched_until(content, episode)),
+        monitored=episode.state != "ended" and local_date(patient.time_zone, now) <= watched,
         templates=_templates(session, content, episode),
         chosen_template=default_for(session, content, episode).code,
         progress=progress,
@@ -171,6 +176,15 @@ def _plan(session: Session, episode: Episode) -> PlanView | None:
         return plans.view_plan(session, episode)
     except NoSuchObject:
         return None
+
+
+def _watched_until(content: Content, episode: Episode) -> date:
+    """Return the last local date on which check-ins are looked at."""
+    return content.alert_policy.monitored_until(
+        episode.monitored_until,
+        surgery_date=episode.surgery_date,
+        discharge_date=episode.discharge_date,
+    )
 
 
 def _names(session: Session, clinic_id: UUID, view: PhaseView | None) -> dict[UUID, str]:
