@@ -242,10 +242,8 @@ def _entry(
 
 
 def _recovery_day(row: CaseloadRow, now: datetime) -> RecoveryDay:
-    where = zone(row.time_zone)
-    return RecoveryDay.of(
-        surgery=row.surgery_date, discharge=row.discharge_date, now=now, zone=where
-    )
+    surgery, discharge = row.surgery_date, row.discharge_date
+    return RecoveryDay.of(surgery=surgery, discharge=discharge, now=now, zone=zone(row.time_zone))
 
 
 def _pain_days(row: CaseloadRow, item: str) -> list[tuple[date, float]]:
