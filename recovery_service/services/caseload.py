@@ -208,9 +208,7 @@ def _entry(
         expected_missed=len(row.unanswered or ()),
         calls=calls,
         pain=trends,
-        behind=behind_items(
-            content, row, {item: dict(days) for item, days in series.items()}, today
-        ),
+        behind=behind_items(content, row, {one: dict(series[one]) for one in series}, today),
         warnings=_warnings(row, content.check_ins, today),
         alerts=[Unresolved(*each) for each in row.alerts or ()],
         done=exercise.done,

@@ -48,7 +48,7 @@ class PatientPage:
     """All that the page shows.
 
     `names` are those who decided on phases; `plan_waits` is the content without whose approval
-    the draft is not published. `monitored`: whether today's check-in is looked at by somebody.
+    the draft is not published.
     """
 
     view: PatientView
@@ -59,7 +59,7 @@ class PatientPage:
     names: Mapping[UUID, str]
     plan_waits: Sequence[MissingPiece]
     monitored_until: date
-    monitored: bool
+    local_today: date
     templates: Sequence[TemplateSummary]
     chosen_template: str
     progress: Progress
@@ -70,6 +70,12 @@ class PatientPage:
     today: Sequence[AgendaEntry]
     phone_enrolled: bool
     code_waiting: datetime | None
+
+    @property
+    def monitored(self) -> bool:
+        """Whether today's check-in is looked at by somebody."""
+        running = self.standing.episode.state != "ended"
+        return running and self.local_today <= self.monitored_until
 
     @property
     def patient(self) -> Patient:
@@ -118,15 +124,13 @@ def read_patient_page(
         phase_view=phase_view,
         names=_names(session, patient.clinic_id, phase_view),
         plan_waits=_plan_waits(session, content, plan),
-        monitored_until=(watched := _watched_until(content, episode)),
-        monitored=episode.state != "ended" and local_date(patient.time_zone, now) <= watched,
+        monitored_until=_watched_until(content, episode),
+        local_today=local_date(patient.time_zone, now),
         templates=_templates(session, content, episode),
         chosen_template=default_for(session, content, episode).code,
         progress=progress,
         weeks=exercise_weeks(session, episode, patient),
-        check_ins=check_ins_of(
-            session, patient.clinic_id, limit=LAST_CHECK_INS, episode_id=episode.id
-        )[:LAST_CHECK_INS],
+        check_ins=_last_check_ins(session, episode),
         reminders=sent_reminders(session, patient, content, now=now, language=language),
         appointments=appointments_of(session, patient.clinic_id, episode_id=episode.id, now=now),
         today=due_today(
@@ -136,7 +140,7 @@ def read_patient_page(
             time_zone=patient.time_zone,
             now=now,
             language=language,
-        ),
+        ),  # fmt: skip
         phone_enrolled=_enrolled(session, patient),
         code_waiting=waiting_code(session, patient, now=now),
     )
@@ -176,6 +180,11 @@ def _plan(session: Session, episode: Episode) -> PlanView | None:
         return plans.view_plan(session, episode)
     except NoSuchObject:
         return None
+
+
+def _last_check_ins(session: Session, episode: Episode) -> Sequence[CheckIn]:
+    found = check_ins_of(session, episode.clinic_id, limit=LAST_CHECK_INS, episode_id=episode.id)
+    return found[:LAST_CHECK_INS]
 
 
 def _watched_until(content: Content, episode: Episode) -> date:
