@@ -140,7 +140,7 @@ def read_patient_page(
             time_zone=patient.time_zone,
             now=now,
             language=language,
-        ),  # fmt: skip
+        ),
         phone_enrolled=_enrolled(session, patient),
         code_waiting=waiting_code(session, patient, now=now),
     )

@@ -1,8 +1,7 @@
 """A plan goes live on approved content only; who lives by it goes on.
 
-Defects planted, each seen red: only the shared content asked for; edits of a running plan asked
-for approval again; a restored revision let through because some plan is live; the missing
-pieces left out of the answer; the demo clinic asked.
+Defects planted, each seen red: edits of a running plan asked for approval again; another
+template let through because some plan is live.
 """
 
 from collections.abc import Callable

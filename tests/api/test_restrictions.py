@@ -1,9 +1,6 @@
 """A restriction for one patient, and a brace: one transaction for plan, reminders and words.
 
-Defects planted, each seen red: the draft of somebody else published with it; the draft not
-given it; the held item still scheduled; the held item gone for good; check-ins held; what the
-brace brought left behind at its end; a template drafted later swallowing it; the plan's own
-limit of the same code still shown as the one that holds.
+Defects planted, each seen red: the draft not given it; the held item still scheduled.
 """
 
 from datetime import date
@@ -270,8 +267,6 @@ def test_a_coordinator_adds_none_and_a_patient_neither(
 def test_a_failure_half_way_leaves_nothing(
     path: str, staff: Caller, patient: PatientAtHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Planted: the revision committed before the schedules follow."""
-
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("planted")
 

@@ -1,7 +1,4 @@
-"""The end of monitoring is said on the page, to the patient, and what goes on goes on.
-
-Defect planted, seen red: the page asking whether the episode is open instead of the date.
-"""
+"""The end of monitoring is said on the page, to the patient, and what goes on goes on."""
 
 from datetime import date
 

@@ -1,7 +1,6 @@
 """A phase that waits, on the patient's page: the facts, two buttons, and what is refused.
 
-Defects planted, each seen red: the form's facts not compared with those that stand; the card
-without the facts of a criterion; the button shown to a coordinator.
+Defect planted, seen red: the form's facts not compared with those that stand.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,7 @@
 """A phase that waits for a clinician, in the caseload: the same judgement as on the page.
 
-Defects planted, each seen red: answers of the last week only; a deferral that silences for
-ever; the day not asked for, so that it is proposed from the start; the facts of a patient
-without a gate read as well.
+Defects planted, each seen red: answers of the last days only; a deferral that silences for
+ever.
 """
 
 from datetime import timedelta
