@@ -6,7 +6,7 @@ of ours: a driver's text carries statements and parameters.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import marshmallow
@@ -23,6 +23,8 @@ from recovery_service.errors import FieldError, RecoveryError
 log = structlog.get_logger()
 
 PROBLEM = "application/problem+json"
+#: Where what waits for an approval is read and approved.
+REGISTER = '</api/v1/content-approvals>; rel="related"'
 EXTENSION = "recovery-errors"
 
 STATUS: Mapping[type[RecoveryError], int] = {
@@ -59,6 +61,7 @@ class Problem:
     request_id: str
     errors: tuple[FieldError, ...] = ()
     stored: Mapping[str, Any] | None = None
+    members: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the members of RFC 9457 and ours."""
@@ -70,6 +73,7 @@ class Problem:
             "code": self.code,
             "request_id": self.request_id,
         }
+        told |= self.members
         if self.errors:
             told["errors"] = [each._asdict() for each in self.errors]
         if self.stored is not None:
@@ -112,6 +116,8 @@ def _answer_refusal(error: RecoveryError) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.RevisionStale):
         headers["ETag"] = f'"{error.current}"'
+    if isinstance(error, errors.ContentNotApproved):
+        headers["Link"] = REGISTER
     return _answer(type(error), status, error.detail, headers, error=error)
 
 
@@ -177,6 +183,7 @@ def _answer(
         request_id=logs.request_id(),
         errors=error.errors if error else (),
         stored=stored if isinstance(stored, Mapping) else None,
+        members=getattr(error, "members", {}),
     )
     response = (
         Response(orjson.dumps(problem.as_json()), content_type=PROBLEM)

@@ -36,7 +36,8 @@ blueprint = ApiBlueprint(
 def show(wish: tuple[Publication, int], episode_id: UUID) -> dict[str, Any]:
     """List the occurrences that appear, move or vanish if the draft is published now.
 
-    Nothing is written, and what would be refused at publishing is refused here.
+    Nothing is written, and what would be refused at publishing is refused here; only content
+    that is not approved is named in `not_approved` instead.
     """
     actor, now, language = current_actor(), request_time(), request_language()
     publication, days = wish
@@ -71,6 +72,7 @@ def _shown(found: PlanPreview, language: str) -> dict[str, Any]:
             for each in found.totals
         ],
         "what_changed": found.changes,
+        "not_approved": found.not_approved,
     }
 
 

@@ -158,14 +158,16 @@ def publish(wish: Publication, episode_id: UUID) -> PlanView:
 
     A plan that counts from surgery needs the surgery date, or
     `surgery_date_assumed: true` to have it assumed from the typical stay.
+
+    In a production clinic a template that the patient does not live by yet must be approved,
+    and for a first plan the shared content too: else a 409 `plan_not_approved`, whose `missing`
+    names each piece as `/content-approvals` takes it. Edits need no approval of their own.
     """
     actor, now = current_actor(), request_time()
     with transaction() as session:
         episode = episode_in_scope(session, actor, episode_id, lock=True)
         patient = patient_in_scope(session, actor, episode.patient_id)
-        plan = plans.plan_of(session, episode)
-        template = templates.find(session, parts().content, plan.template_code)
-        publish_draft(session, actor, episode, patient, parts().content, template, wish, now=now)
+        publish_draft(session, actor, episode, patient, parts().content, wish, now=now)
         view = plans.view_plan(session, episode)
     log.info("plan_published", episode_id=episode_id)
     return view

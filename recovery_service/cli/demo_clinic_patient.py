@@ -131,7 +131,6 @@ class DemoPatient:
                 episode,
                 self._patient(session),
                 self._floor.content,
-                templates.default_for(session, self._floor.content, episode),
                 Publication(),
                 now=now,
             )

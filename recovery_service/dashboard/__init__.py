@@ -14,6 +14,7 @@ from recovery_service.dashboard import (
     enrolment,
     messages,
     patient,
+    phases,
     plan,
     register,
     sign_in,
@@ -24,7 +25,8 @@ __all__ = ["init_dashboard"]
 
 # Each of these adds its routes to `pages` when it is imported.
 PAGES = (
-    sign_in, caseload, register, patient, alerts, messages, plan, enrolment, content_approvals,
+    sign_in, caseload, register, patient, alerts, phases, messages, plan, enrolment,
+    content_approvals,
 )  # fmt: skip
 
 

@@ -34,10 +34,19 @@ def patient(patient_id: UUID) -> Response:
 
 
 def show_patient(
-    patient_id: UUID, status: int = 200, *, problem: str | None = None, told: str | None = None,
+    patient_id: UUID,
+    status: int = 200,
+    *,
+    problem: str | None = None,
+    told: str | None = None,
     reply_refused: str | None = None,
-) -> Response:  # fmt: skip
-    """Render the page, with what went wrong beside the plan, or (`told`) beside the alerts."""
+    phase_told: str | None = None,
+    phase_reason: str | None = None,
+) -> Response:
+    """Render the page, with what went wrong beside the plan, the alerts (`told`) or the phase.
+
+    `phase_reason` is what was typed there: nobody writes it twice.
+    """
     with transaction() as session:
         shown = read_patient_page(
             session,
@@ -58,6 +67,8 @@ def show_patient(
         refused=told,
         reply_refused=reply_refused,
         reply_id=uuid4(),
+        phase_told=phase_told,
+        phase_reason=phase_reason,
         resolutions=RESOLUTIONS,
         chart=pain_chart(pain, names, surgery) if pain else None,
         pain_names=names,

@@ -12,11 +12,10 @@ from recovery_service.dashboard.pages import LANGUAGE, pages
 from recovery_service.dashboard.patient import show_patient
 from recovery_service.database import transaction
 from recovery_service.domain.access import CARE, CLINICIANS
-from recovery_service.domain.plan_templates import PlanTemplate
 from recovery_service.errors import Conflict, Invalid, NoSuchObject, SurgeryDateNeeded
 from recovery_service.extensions import parts
 from recovery_service.models import Episode, Patient
-from recovery_service.services import plan_drafts, plans, templates
+from recovery_service.services import plan_drafts, templates
 from recovery_service.services.publishing import Publication, publish
 from recovery_service.services.scope import current_episode, patient_in_scope
 
@@ -65,17 +64,8 @@ def publish_plan(patient_id: UUID) -> Response:
 
 
 def _publish(session: Session, episode: Episode, patient: Patient, wish: Publication) -> None:
-    template = _template(session, episode)
-    publish(
-        session, current_actor(), episode, patient, parts().content, template, wish,
-        now=request_time(),
-    )  # fmt: skip
-
-
-def _template(session: Session, episode: Episode) -> PlanTemplate | None:
-    """Return the template that the plan was drafted from: its appointments come with it."""
-    plan = plans.plan_of(session, episode)
-    return templates.find(session, parts().content, plan.template_code)
+    content = parts().content
+    publish(session, current_actor(), episode, patient, content, wish, now=request_time())
 
 
 def _found(session: Session, patient_id: UUID) -> tuple[Patient, Episode]:

@@ -29,7 +29,8 @@ from recovery_service.domain.procedures import PROCEDURES
 from recovery_service.errors import ExternalIdKnown, Invalid
 from recovery_service.extensions import parts
 from recovery_service.models import Site
-from recovery_service.services import plan_drafts, templates
+from recovery_service.services import plan_drafts, plans, templates
+from recovery_service.services.content_gate import missing_to_publish
 from recovery_service.services.patients import Registered, register_patient
 from recovery_service.services.publishing import Publication, publish
 
@@ -74,11 +75,11 @@ def _register(session: Session, actor: Actor, wanted: Registration, *, now: date
     if wanted.plan == "later":
         return done
     template = templates.default_for(session, content, done.episode)
-    plan_drafts.draft_from_template(session, actor, done.episode, template, now=now)
-    if wanted.plan == "publish":
-        publish(
-            session, actor, done.episode, done.patient, content, template, Publication(), now=now
-        )
+    draft = plan_drafts.draft_from_template(session, actor, done.episode, template, now=now)
+    if wanted.plan == "publish" and not missing_to_publish(
+        session, content, plans.plan_of(session, done.episode), draft, None
+    ):  # else the patient's page says what the draft waits for
+        publish(session, actor, done.episode, done.patient, content, Publication(), now=now)
     return done
 
 

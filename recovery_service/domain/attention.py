@@ -12,6 +12,7 @@ from uuid import UUID
 
 from recovery_service.domain.check_in_items import CheckInItem
 from recovery_service.domain.pain_trends import PainTrend
+from recovery_service.domain.phase_attention import PhaseWait, phase_reason
 
 #: A week's median that rose by this much is more than most patients notice as a change,
 #: and from the second one on more than the scale's own noise (F:issls: 2.7-3.2 and 3.6-3.7).
@@ -111,6 +112,7 @@ class Situation:
     unfilled: int = 0
     alerts: Sequence[Unresolved] = ()
     unread: Unread | None = None
+    phase: PhaseWait | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,7 @@ def reasons_for_attention(situation: Situation) -> tuple[Reason, ...]:
         *_warnings(situation),
         *_pain(situation),
         *_plan(situation),
+        *_phase(situation),
         *_contact(situation),
         *_exercise(situation),
         *_follow_ups(situation),
@@ -225,6 +228,16 @@ def _plan(situation: Situation) -> Iterable[Reason]:
         )
     elif situation.draft:
         yield Reason(code="draft_pending", urgency=20)
+
+
+def _phase(situation: Situation) -> Iterable[Reason]:
+    """Say that a clinician is asked about a phase; a plan on hold goes nowhere."""
+    if situation.phase is None or situation.episode_state == "on_hold":
+        return
+    found = phase_reason(situation.phase, situation.today)
+    if found is not None:
+        code, urgency, facts = found
+        yield Reason(code=code, urgency=urgency, facts=facts)
 
 
 def _contact(situation: Situation) -> Iterable[Reason]:

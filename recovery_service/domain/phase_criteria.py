@@ -1,5 +1,7 @@
 """Whether what a patient reported and did meets the criteria of a phase, with its facts; pure."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,6 +12,7 @@ from recovery_service.domain.languages import Texts
 from recovery_service.domain.plan_template_parts import Criterion
 
 MET, NOT_MET, UNKNOWN = "met", "not_met", "unknown"
+READY, NOT_READY = "ready", "not_ready"
 STATES = (MET, NOT_MET, UNKNOWN)
 
 Answer = float | str | bool
@@ -28,6 +31,7 @@ class Fact:
     title: Texts
     state: str
     needed: int
+    item: str | None = None
     entries: tuple[tuple[date, Answer], ...] = ()
     done: int | None = None
     due: int | None = None
@@ -70,6 +74,21 @@ def judge(
     )
 
 
+def standing_of(facts: Sequence[Fact]) -> str:
+    """Return `ready` where every criterion is met, `not_ready` where one is not, else `unknown`."""
+    states = {each.state for each in facts}
+    if NOT_MET in states:
+        return NOT_READY
+    return UNKNOWN if UNKNOWN in states or MET not in states else READY
+
+
+def version_of(phase: str, decision: str | None, facts: Sequence[Fact]) -> str:
+    """Return a name for what is known of a phase: who decided on something else is told so."""
+    told = [phase, decision, [each.as_json() for each in facts]]
+    canonical = json.dumps(told, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
 def _alerts(criterion: Criterion, count: int) -> Fact:
     return Fact(
         code=criterion.code,
@@ -110,6 +129,7 @@ def _reported(
         title=criterion.title,
         state=state,
         needed=criterion.entries,
+        item=item,
         entries=tuple(given),
     )
 

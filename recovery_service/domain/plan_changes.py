@@ -17,12 +17,16 @@ class Entry(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """A restriction of a revision; its code and first day are what it is."""
+    """A restriction of a revision; its code and first day are what it is.
+
+    One that was added for this patient is its own (`own`), and may be moved.
+    """
 
     code: str
     from_day: int
     text: str
     content: Mapping[str, Any]
+    own: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,4 +119,4 @@ def _limits(before: Iterable[Limit], after: Iterable[Limit]) -> list[ChangedLimi
 
 def _keyed(limits: Iterable[Limit]) -> dict[Hashable, Limit]:
     ordered = sorted(limits, key=lambda each: (each.from_day, each.code))
-    return {(each.code, each.from_day): each for each in ordered}
+    return {each.own or (each.code, each.from_day): each for each in ordered}

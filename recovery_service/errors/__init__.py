@@ -33,6 +33,8 @@
     │   ├── EnrolmentCodeLocked      enrolment_code_locked
     │   ├── SandboxBusy              sandbox_busy
     │   ├── ContentNotApproved       content_not_approved
+    │   │   └── PlanNotApproved      plan_not_approved
+    │   ├── PhaseFactsChanged        phase_facts_changed
     │   ├── ContentChanged           content_changed
     │   └── ApprovalWithdrawn        approval_withdrawn
     ├── Invalid                      invalid
@@ -109,8 +111,10 @@ from recovery_service.errors.conflicts import (
     NothingToPublish,
     NothingToReopen,
     OccurrenceTooOld,
+    PhaseFactsChanged,
     PhaseNotDecidable,
     PlanEnded,
+    PlanNotApproved,
     SandboxBusy,
     TooManyDevices,
 )
@@ -178,8 +182,10 @@ __all__ = [
     "NothingToPublish",
     "NothingToReopen",
     "OccurrenceTooOld",
+    "PhaseFactsChanged",
     "PhaseNotDecidable",
     "PlanEnded",
+    "PlanNotApproved",
     "PreconditionFailed",
     "PreconditionRequired",
     "RecoveryError",

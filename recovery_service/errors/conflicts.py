@@ -253,14 +253,31 @@ class ContentNotApproved(Conflict):
     """
 
     code = "content_not_approved"
+    refused = "No enrolment code is made"
 
     def __init__(self, missing: Sequence[Any]) -> None:
         named = ", ".join(f"{one.kind} {one.code} version {one.version}" for one in missing)
         super().__init__(
-            "No enrolment code is made until a physiotherapist or a surgeon of the clinic has"
+            f"{self.refused} until a physiotherapist or a surgeon of the clinic has"
             f" approved: {named}."
         )
         self.missing = tuple(missing)
+
+
+class PlanNotApproved(ContentNotApproved):
+    """The template of this plan, or content that every patient needs, is not approved.
+
+    ``members`` tells clients which pieces wait.
+    """
+
+    code = "plan_not_approved"
+    refused = "The plan is not published"
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """What the answer says beside the sentence."""
+        names = ("kind", "code", "version", "content_hash", "title", "replaced")
+        return {"missing": [{name: getattr(one, name) for name in names} for one in self.missing]}
 
 
 class ContentChanged(Conflict):
@@ -291,4 +308,15 @@ class PhaseNotDecidable(Conflict):
     def __init__(self, phase: str) -> None:
         message = "Only the phase that is proposed now, or the last accepted one, can be decided."
         super().__init__(message, errors=[FieldError("/phase", message)])
+        self.phase = phase
+
+
+class PhaseFactsChanged(Conflict):
+    """What speaks for this phase has changed since it was read; read it again and decide then."""
+
+    code = "phase_facts_changed"
+
+    def __init__(self, phase: str) -> None:
+        message = "These are not the facts and decisions as they stand."
+        super().__init__(message, errors=[FieldError("/facts_version", message)])
         self.phase = phase

@@ -95,7 +95,11 @@ class RecoveryPlan(Stamped, Base):
 
 
 class PlanRevision(Versioned, Base):
-    """One state of a plan: a draft that collects edits, the live one, or a past one."""
+    """One state of a plan: a draft that collects edits, the live one, or a past one.
+
+    ``template_hash`` is the content that it was begun from, also through edits and copies;
+    empty in revisions from before that was recorded.
+    """
 
     __tablename__ = "plan_revision"
     __table_args__ = (
@@ -136,6 +140,9 @@ class PlanRevision(Versioned, Base):
     published_by: Mapped[OptionalReference]
     published_at: Mapped[datetime | None] = operational()
     restored_from: Mapped[int | None] = operational()
+    template_code: Mapped[str | None] = operational(String(64))
+    template_version: Mapped[int | None] = operational()
+    template_hash: Mapped[str | None] = operational(String(64))
 
 
 class PhaseDecision(Base):
@@ -208,12 +215,25 @@ class PlanItem(Base):
 
 
 class PlanRestriction(Base):
-    """A limit that holds for some days: a weight, a time, a posture."""
+    """A limit that holds for some days: a weight, a time, a posture.
+
+    One that a clinician added for this patient has a ``lineage_id`` that stays the same through
+    all revisions, and who added it, when and why. ``held_items`` are lineages that are not asked
+    for meanwhile; ``worn_item`` is the lineage of the item that came with it, as with a brace.
+    """
 
     __tablename__ = "plan_restriction"
     __table_args__ = (
         within_clinic("plan_revision", "revision_id"),
-        UniqueConstraint("clinic_id", "revision_id", "code", "from_day"),
+        UniqueConstraint(
+            "clinic_id",
+            "revision_id",
+            "code",
+            "from_day",
+            "lineage_id",
+            name="uq_plan_restriction_line",
+            postgresql_nulls_not_distinct=True,
+        ),
         CheckConstraint("to_day >= from_day", name="days"),
         CheckConstraint("limit_value >= 0", name="limit_value"),
         CheckConstraint("grade IN ('A', 'B', 'C', 'D')", name="grade"),
@@ -233,3 +253,9 @@ class PlanRestriction(Base):
     grade: Mapped[str] = operational(String(1), default="D")
     clinician_must_confirm: Mapped[bool] = operational(default=False)
     why_confirm: Mapped[dict[str, Any] | None] = operational(JSON_OBJECT)
+    lineage_id: Mapped[OptionalReference]
+    reason: Mapped[str | None] = health(Text)
+    added_by: Mapped[OptionalReference]
+    added_at: Mapped[datetime | None] = operational()
+    held_items: Mapped[list[Any] | None] = operational(JSON_OBJECT)
+    worn_item: Mapped[OptionalReference]

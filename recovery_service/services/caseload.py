@@ -9,13 +9,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
-from recovery_service.domain.adherence import UNANSWERED, Adherence, Outcome, Pause, adherence
+from recovery_service.domain.adherence import UNANSWERED, Adherence, Outcome, adherence
 from recovery_service.domain.attention import (
     FollowUp,
     Reason,
     Situation,
     Unresolved,
-    Visit,
     is_warning_sign,
     need,
     needs_a_look,
@@ -32,6 +31,9 @@ from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.services import audit
 from recovery_service.services.call_tasks import Expecting, check_ins_due
 from recovery_service.services.caseload_rows import CaseloadRow, statement
+from recovery_service.services.caseload_visits import Booked, booked, follow_up, visit
+from recovery_service.services.phase_facts import phase_wait
+from recovery_service.services.progress import pause_of
 from recovery_service.services.recovery_standing import behind_items
 
 Sort = Literal["attention", "name", "newest"]
@@ -67,14 +69,6 @@ class Wish:
     status: str = "current"
     limit: int = 50
     after: tuple[Any, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Booked:
-    """The next appointment that stands."""
-
-    starts_at: datetime
-    title: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +160,7 @@ def _values(clinic_id: UUID, wish: Wish) -> dict[str, Any]:
         "nudged": NUDGED,
         "nudged_from": f"{today - 2 * _DAY:%Y%m%d}",
         "week_from": f"{today - WEEK - _DAY:%Y%m%d}",
+        "month_from": f"{today - 4 * WEEK - _DAY:%Y%m%d}",
         "silence_from": f"{today - _SILENCE_REACH:%Y%m%d}",
         "until": f"{today + 2 * _DAY:%Y%m%d}",
         "after_name": None,
@@ -186,14 +181,12 @@ def _pattern(search: str) -> str:
     return f"%{search}%"
 
 
-def _entry(
-    row: CaseloadRow, content: Content, now: datetime, calls: Sequence[date]
-) -> CaseloadEntry:
-    today, items = local_date(row.time_zone, now), pain_items(row.procedure)
-    series = {item: _pain_days(row, item) for item in items}
-    trends = [pain_trend(item, series[item], today=today) for item in items]
-    exercise = _exercise(row, today)
-    follow_ups = [_follow_up(each) for each in row.to_book or ()]
+def _entry(row: CaseloadRow, content: Content, now: datetime, calls: Sequence[date]
+) -> CaseloadEntry:  # fmt: skip
+    today = local_date(row.time_zone, now)
+    series = {item: _pain_days(row, item) for item in pain_items(row.procedure)}
+    trends = [pain_trend(item, days, today=today) for item, days in series.items()]
+    exercise, follow_ups = _exercise(row, today), [follow_up(each) for each in row.to_book or ()]
     situation = Situation(
         today=today,
         episode_state=row.state,
@@ -207,15 +200,16 @@ def _entry(
         expected_missed=len(row.unanswered or ()),
         calls=calls,
         pain=trends,
-        behind=behind_items(content, row, {item: dict(series[item]) for item in items}, today),
+        behind=behind_items(content, row, {one: dict(series[one]) for one in series}, today),
         warnings=_warnings(row, content.check_ins, today),
         alerts=[Unresolved(*each) for each in row.alerts or ()],
         unread=row.unread,
         done=exercise.done,
         due=exercise.due,
         follow_ups=follow_ups,
-        visits=[_visit(each, row.time_zone) for each in row.visits or ()],
+        visits=[visit(each, row.time_zone) for each in row.visits or ()],
         unfilled=sum(_day(day) <= today - UNFILLED_AFTER for day in row.unfilled or ()),
+        phase=phase_wait(row, pause=pause_of(row), today=today),
         nudged=sum(_day(day) >= today - _DAY for day in row.nudged or ()),
     )
     return CaseloadEntry(
@@ -232,18 +226,16 @@ def _entry(
         reasons=reasons_for_attention(situation),
         last_check_in=row.last_date,
         pain=trends[0],
-        pain_days=[pair for pair in series[items[0]] if pair[0] > today - 2 * WEEK],
+        pain_days=[pair for pair in series[trends[0].item] if pair[0] > today - 2 * WEEK],
         exercise=exercise,
-        booked=_booked(row),
+        booked=booked(row),
         follow_ups=[each for each in follow_ups if each.window_from <= today],
     )
 
 
 def _recovery_day(row: CaseloadRow, now: datetime) -> RecoveryDay:
-    where = zone(row.time_zone)
-    return RecoveryDay.of(
-        surgery=row.surgery_date, discharge=row.discharge_date, now=now, zone=where
-    )
+    surgery, discharge = row.surgery_date, row.discharge_date
+    return RecoveryDay.of(surgery=surgery, discharge=discharge, now=now, zone=zone(row.time_zone))
 
 
 def _pain_days(row: CaseloadRow, item: str) -> list[tuple[date, float]]:
@@ -260,9 +252,8 @@ def _exercise(row: CaseloadRow, today: date) -> Adherence:
         Outcome(kind=kind, local_date=_day(day), state=state, reason=reason, count=count)
         for kind, day, state, reason, count in row.exercise or ()
     ]
-    chosen = row.preferences.get("pause")
-    pause = Pause(first=_day(chosen["from"]), last=_day(chosen["to"])) if chosen else None
-    return adherence(outcomes, "exercise", since=today - WEEK + _DAY, until=today, pause=pause)
+    since = today - WEEK + _DAY
+    return adherence(outcomes, "exercise", since=since, until=today, pause=pause_of(row))
 
 
 def _warnings(row: CaseloadRow, catalogue: Catalogue, today: date) -> list[tuple[str, Any]]:
@@ -278,23 +269,3 @@ def _warnings(row: CaseloadRow, catalogue: Catalogue, today: date) -> list[tuple
 
 def _day(text: str) -> date:
     return date.fromisoformat(text)
-
-
-def _follow_up(row: Sequence[Any]) -> FollowUp:
-    title, window_from, window_to = row
-    return FollowUp(
-        title=title,
-        window_from=_day(window_from),
-        window_to=_day(window_to),
-    )
-
-
-def _visit(row: Sequence[Any], time_zone: str) -> Visit:
-    code, title, at = row
-    return Visit(code=code, title=title, on=local_date(time_zone, datetime.fromisoformat(at)))
-
-
-def _booked(row: CaseloadRow) -> Booked | None:
-    if row.booked_at is None:
-        return None
-    return Booked(starts_at=row.booked_at.astimezone(UTC), title=row.booked_title or {})

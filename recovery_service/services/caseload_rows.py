@@ -1,6 +1,7 @@
 """The caseload's one statement: per patient a bounded number of index look-ups.
 
-Whatever a history's length, each look-up reads the last two weeks or one row. The
+Whatever a history's length, each look-up reads the last two weeks or one row; four weeks where
+a clinician is asked about a phase, and nobody else's are read for that. The
 windows here are a day wider than needed on either side: which local day a patient
 has is decided in Python, where time zones are.
 """
@@ -45,11 +46,15 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
        plan.published, plan.draft, reach.enrolled, reach.reachable,
        last.local_date, last.received_at, last.answers, pain.days, silence.days,
        exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows, nudged.days,
-       alerts.rows, unfilled.days, unread.count, unread.since
+       alerts.rows, unfilled.days, unread.count, unread.since, waiting.row, told.rows,
+       sessions.rows
   FROM chosen c
  CROSS JOIN LATERAL (
        SELECT coalesce(bool_or(v.state = 'live'), false) AS published,
-              coalesce(bool_or(v.state = 'draft'), false) AS draft
+              coalesce(bool_or(v.state = 'draft'), false) AS draft,
+              (jsonb_agg(v.phases) FILTER (
+                  WHERE v.state = 'live' AND v.phases @> '[{{"advance": "clinician"}}]'))->0
+                  AS phases
          FROM recovery_plan r
          JOIN plan_revision v ON v.clinic_id = r.clinic_id AND v.plan_id = r.id
                              AND v.state IN ('draft', 'live')
@@ -155,6 +160,37 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
                        AND m.number > t.staff_read AND m.sender = 'patient'
         WHERE t.clinic_id = c.clinic_id AND t.episode_id = c.episode_id
           AND t.patient_last > t.staff_read) unread
+  LEFT JOIN LATERAL (
+       SELECT jsonb_build_array(w.phase, w.decision, w.decided_at) AS row FROM (
+              SELECT f.phase, d.decision, d.decided_at
+                FROM jsonb_array_elements(plan.phases) WITH ORDINALITY f(phase, place)
+                LEFT JOIN LATERAL (
+                     SELECT x.decision, x.decided_at FROM phase_decision x
+                      WHERE x.clinic_id = c.clinic_id AND x.episode_id = c.episode_id
+                        AND x.phase = f.phase->>'code'
+                      ORDER BY x.number DESC LIMIT 1) d ON true
+               WHERE f.phase->>'advance' = 'clinician' AND d.decision IS DISTINCT FROM 'accept'
+               ORDER BY f.place LIMIT 1) w
+        WHERE (w.phase->>'decide_from_day')::integer
+              <= %(today)s::date + 1 - c.surgery_date) waiting ON true
+ CROSS JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_build_array(
+                  k.id, k.local_date, k.recorded_at, k.received_at, k.supersedes, k.issues,
+                  k.answers)) AS rows
+         FROM check_in k
+        WHERE waiting.row IS NOT NULL
+          AND k.clinic_id = c.clinic_id AND k.episode_id = c.episode_id
+          AND k.local_date > %(today)s::date - 30) told
+ CROSS JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_build_array(d.kind, d.local_date, d.state, d.reason, d.count)) AS rows
+         FROM (SELECT s.kind, o.local_date, o.state, o.reason, count(*) AS count
+                 FROM schedule s
+                 JOIN occurrence o ON o.clinic_id = s.clinic_id AND o.lineage_id = s.id
+                                  AND o.occ_key >= %(month_from)s AND o.occ_key < %(until)s
+                WHERE waiting.row IS NOT NULL AND s.clinic_id = c.clinic_id
+                  AND s.patient_id = c.id AND s.episode_id = c.episode_id
+                  AND s.kind = ANY(%(counted)s)
+                GROUP BY s.kind, o.local_date, o.state, o.reason) d) sessions
  {final}
 """
 
@@ -209,6 +245,9 @@ class CaseloadRow(NamedTuple):
     unfilled: list[str] | None
     unread_count: int
     unread_since: datetime | None
+    waiting: list[Any] | None
+    told: list[Any] | None
+    sessions: list[Any] | None
 
     @property
     def unread(self) -> Unread | None:

@@ -14,7 +14,6 @@ from recovery_service.domain.episodes import plan_state
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.local_time import local_date, start_of_day
 from recovery_service.domain.plan_changes import PlanChanges
-from recovery_service.domain.progression import Progression
 from recovery_service.domain.recurrence_rules import Rule
 from recovery_service.domain.reminder_times import with_own_times
 from recovery_service.domain.sitting_breaks import if_wanted
@@ -28,6 +27,8 @@ from recovery_service.models import (
 )
 from recovery_service.services.phase_decisions import progression_of
 from recovery_service.services.plan_differences import differences
+from recovery_service.services.recovery_calendar import RecoveryCalendar
+from recovery_service.services.resting_items import Rests, rests_of
 
 _DAY = timedelta(days=1)
 
@@ -48,58 +49,6 @@ class MyPlan:
     valid_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Calendar:
-    """Recovery days on the patient's calendar, as far as the phases have come."""
-
-    episode: Episode
-    today: date
-    progression: Progression
-
-    def item(self, rule: Rule, phase: str | None) -> dict[str, Any]:
-        """Return the local dates of an item, and whether it waits with its phase."""
-        waits = self.progression.is_behind(phase)
-        span = self._span(rule.anchor, rule.from_day, rule.to_day)
-        return span | {"waits": waits, "current": span["current"] and not waits}
-
-    def phase(self, phase: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the local dates of a phase; one that holds for another ends with it."""
-        progression = self.progression
-        last = None if phase == progression.holding else phase["to_day"]
-        return self._span("surgery", phase["from_day"], last) | {
-            "waits": progression.is_behind(phase["code"]),
-            "current": phase == progression.on(self._day),
-        }
-
-    def limit(self, first: int, last: int | None) -> dict[str, Any]:
-        """Return the local dates of a restriction: none is lifted while a phase waits."""
-        span = self._span("surgery", first, last)
-        waiting, day = self.progression.waiting, self._day
-        if waiting is None or day is None:
-            return span | {"waits": False}
-        lived, gate = self.progression.day_held(day), waiting["from_day"] - 1
-        if last is not None and first <= gate <= last <= max(gate, day):
-            span["to_date"] = None  # nobody knows yet until when
-        current = first <= lived and (last is None or lived <= last)
-        return span | {"waits": first > gate, "current": current}
-
-    def _span(self, anchor: str, first: int, last: int | None) -> dict[str, Any]:
-        begins = self._anchor(anchor)
-        since = begins + timedelta(days=first)
-        until = None if last is None else begins + timedelta(days=last)
-        current = since <= self.today and (until is None or self.today <= until)
-        return {"from_date": since, "to_date": until, "current": current}
-
-    @property
-    def _day(self) -> int | None:
-        surgery = self.episode.surgery_date
-        return None if surgery is None else (self.today - surgery).days
-
-    def _anchor(self, anchor: str) -> date:
-        surgery = self.episode.surgery_date
-        return surgery if anchor == "surgery" and surgery else self.episode.discharge_date
-
-
 def my_plan(
     session: Session,
     clinic_id: UUID,
@@ -117,13 +66,15 @@ def my_plan(
     items = _by_revision(session, PlanItem, clinic_id, revisions)
     limits = _by_revision(session, PlanRestriction, clinic_id, revisions)
     progression = progression_of(session, episode, live.phases)
-    calendar = _Calendar(episode, local_date(patient.time_zone, now), progression)
+    calendar = RecoveryCalendar(episode, local_date(patient.time_zone, now), progression)
+    rests = rests_of(limits[live.id])
+    own = [each for each in limits[live.id] if each.lineage_id is not None]
     shown = [
-        _item(each, patient, calendar, language)
+        _item(each, patient, calendar, language, rests)
         for each in sorted(items[live.id], key=lambda item: item.position)
     ]
     restrictions = [
-        _restriction(each, calendar, language)
+        _restriction(each, calendar, language, own)
         for each in sorted(limits[live.id], key=lambda limit: (limit.from_day, limit.code))
     ]
     phases = [_phase(each, calendar, language) for each in live.phases]
@@ -200,7 +151,9 @@ def _by_revision(
     return found
 
 
-def _item(item: PlanItem, patient: Patient, calendar: _Calendar, language: str) -> dict[str, Any]:
+def _item(
+    item: PlanItem, patient: Patient, calendar: RecoveryCalendar, language: str, rests: Rests
+) -> dict[str, Any]:
     own = patient.preferences.get("reminder_times", {})
     names = (str(item.lineage_id), item.code, item.kind)
     rule = with_own_times(Rule.parse(item.rule), own, names)
@@ -221,7 +174,7 @@ def _item(item: PlanItem, patient: Patient, calendar: _Calendar, language: str) 
         "when": _when(rule),
         "source": item.source,
         "grade": item.grade,
-    } | calendar.item(rule, item.phase)
+    } | calendar.resting(calendar.item(rule, item.phase), item.lineage_id, rests)
 
 
 def _when(rule: Rule) -> dict[str, Any]:
@@ -243,8 +196,21 @@ def _clock(minute: int) -> str:
     return f"{hours:02}:{minutes:02}"
 
 
-def _restriction(limit: PlanRestriction, calendar: _Calendar, language: str) -> dict[str, Any]:
+def _restriction(
+    limit: PlanRestriction,
+    calendar: RecoveryCalendar,
+    language: str,
+    own: Sequence[PlanRestriction],
+) -> dict[str, Any]:
+    """Return a limit; one of the plan steps back while this patient's own of its code holds."""
+    span = calendar.limit(limit.from_day, limit.to_day)
+    if limit.lineage_id is None and any(
+        each.code == limit.code and calendar.limit(each.from_day, each.to_day)["current"]
+        for each in own
+    ):
+        span["current"] = False
     return {
+        "id": limit.lineage_id,
         "code": limit.code,
         "limit": limit.limit_value,
         "unit": limit.unit,
@@ -253,10 +219,10 @@ def _restriction(limit: PlanRestriction, calendar: _Calendar, language: str) -> 
         "text": in_language(limit.text, language),
         "source": limit.source,
         "grade": limit.grade,
-    } | calendar.limit(limit.from_day, limit.to_day)
+    } | span
 
 
-def _phase(phase: Mapping[str, Any], calendar: _Calendar, language: str) -> dict[str, Any]:
+def _phase(phase: Mapping[str, Any], calendar: RecoveryCalendar, language: str) -> dict[str, Any]:
     return {
         "code": phase["code"],
         "title": in_language(phase["title"], language),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
 from recovery_service.domain.content import Content
+from recovery_service.domain.local_time import local_date
 from recovery_service.errors import NoSuchObject
 from recovery_service.models import (
     CheckIn,
@@ -19,6 +20,7 @@ from recovery_service.models import (
     Episode,
     Patient,
     Site,
+    StaffMember,
 )
 from recovery_service.services import audit, plans
 from recovery_service.services.agenda import AgendaEntry, due_today
@@ -26,11 +28,12 @@ from recovery_service.services.alert_reads import unresolved_of_episode
 from recovery_service.services.alert_views import alert_as_json
 from recovery_service.services.appointment_views import AppointmentView, appointments_of
 from recovery_service.services.check_in_reads import check_ins_of
+from recovery_service.services.content_gate import MissingPiece, missing_to_publish
 from recovery_service.services.episode_views import EpisodeView
 from recovery_service.services.exercise_weeks import ExerciseWeek, exercise_weeks
 from recovery_service.services.message_replies import Looked, look
 from recovery_service.services.patient_views import PatientView, view_patient
-from recovery_service.services.phase_decisions import progression_of
+from recovery_service.services.phases import PhaseView, view_phase
 from recovery_service.services.plans import PlanView
 from recovery_service.services.progress import Progress, progress_of
 from recovery_service.services.recovery_standing import Reader
@@ -43,13 +46,21 @@ LAST_CHECK_INS = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientPage:
-    """All that the page shows; `phase` is the template's own, by today's recovery day."""
+    """All that the page shows.
+
+    `names` are those who decided on phases; `plan_waits` is the content without whose approval
+    the draft is not published.
+    """
 
     view: PatientView
     site: Site
     alerts: Sequence[Mapping[str, Any]]
     plan: PlanView | None
-    phase: Mapping[str, Any] | None
+    phase_view: PhaseView | None
+    names: Mapping[UUID, str]
+    plan_waits: Sequence[MissingPiece]
+    monitored_until: date
+    local_today: date
     templates: Sequence[TemplateSummary]
     chosen_template: str
     progress: Progress
@@ -63,9 +74,20 @@ class PatientPage:
     code_waiting: datetime | None
 
     @property
+    def monitored(self) -> bool:
+        """Whether today's check-in is looked at by somebody."""
+        running = self.standing.episode.state != "ended"
+        return running and self.local_today <= self.monitored_until
+
+    @property
     def patient(self) -> Patient:
         """The person."""
         return self.view.patient
+
+    @property
+    def phase(self) -> Mapping[str, Any] | None:
+        """The phase of the live plan that holds today."""
+        return self.phase_view.phase if self.phase_view else None
 
     @property
     def standing(self) -> EpisodeView:
@@ -93,21 +115,23 @@ def read_patient_page(
         raise NoSuchObject("episode")
     episode = view.episode.episode
     plan = _plan(session, episode)
+    phase_view = view_phase(session, episode, patient, now=now) if plan and plan.live else None
     reader = Reader(language=language, for_staff=True)
-    progress = progress_of(session, episode, patient, content, reader, now=now)
     return PatientPage(
         view=view,
         site=session.get_one(Site, (episode.clinic_id, episode.site_id)),
         alerts=_alerts(session, content, episode, now=now, language=language),
         plan=plan,
-        phase=_phase(session, plan, view.episode),
+        phase_view=phase_view,
+        names=_names(session, patient.clinic_id, phase_view),
+        plan_waits=_plan_waits(session, content, plan),
+        monitored_until=_watched_until(content, episode),
+        local_today=local_date(patient.time_zone, now),
         templates=_templates(session, content, episode),
         chosen_template=default_for(session, content, episode).code,
-        progress=progress,
+        progress=progress_of(session, episode, patient, content, reader, now=now),
         weeks=exercise_weeks(session, episode, patient),
-        check_ins=check_ins_of(
-            session, patient.clinic_id, limit=LAST_CHECK_INS, episode_id=episode.id
-        )[:LAST_CHECK_INS],
+        check_ins=_last_check_ins(session, episode),
         reminders=sent_reminders(session, patient, content, now=now, language=language),
         appointments=appointments_of(session, patient.clinic_id, episode_id=episode.id, now=now),
         messages=look(session, actor, episode, now=now),
@@ -160,14 +184,40 @@ def _plan(session: Session, episode: Episode) -> PlanView | None:
         return None
 
 
-def _phase(
-    session: Session, plan: PlanView | None, standing: EpisodeView
-) -> Mapping[str, Any] | None:
-    """Return the phase of the live revision that holds today."""
-    if plan is None or plan.live is None:
-        return None
-    progression = progression_of(session, standing.episode, plan.live.revision.phases)
-    return progression.on(standing.days_since_surgery)
+def _last_check_ins(session: Session, episode: Episode) -> Sequence[CheckIn]:
+    found = check_ins_of(session, episode.clinic_id, limit=LAST_CHECK_INS, episode_id=episode.id)
+    return found[:LAST_CHECK_INS]
+
+
+def _watched_until(content: Content, episode: Episode) -> date:
+    """Return the last local date on which check-ins are looked at."""
+    return content.alert_policy.monitored_until(
+        episode.monitored_until,
+        surgery_date=episode.surgery_date,
+        discharge_date=episode.discharge_date,
+    )
+
+
+def _names(session: Session, clinic_id: UUID, view: PhaseView | None) -> dict[UUID, str]:
+    """Return who decided on the phases, by name."""
+    wanted = {each.decided_by for each in view.decisions} if view else set()
+    if not wanted:
+        return {}
+    rows = session.execute(
+        select(StaffMember.id, StaffMember.name).where(
+            StaffMember.clinic_id == clinic_id, StaffMember.id.in_(wanted)
+        )
+    )
+    return {row.id: row.name for row in rows}
+
+
+def _plan_waits(
+    session: Session, content: Content, plan: PlanView | None
+) -> tuple[MissingPiece, ...]:
+    if plan is None or plan.draft is None:
+        return ()
+    live = plan.live.revision if plan.live else None
+    return missing_to_publish(session, content, plan.plan, plan.draft.revision, live)
 
 
 def _enrolled(session: Session, patient: Patient) -> bool:

@@ -13,34 +13,33 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor, may_publish_plan
-from recovery_service.domain.adherence import adherence
-from recovery_service.domain.check_ins import newest_by_date
 from recovery_service.domain.identifiers import new_id
 from recovery_service.domain.local_time import local_date
-from recovery_service.domain.phase_criteria import MET, NOT_MET, UNKNOWN, Fact, judge
+from recovery_service.domain.phase_criteria import READY, Fact, standing_of, version_of
 from recovery_service.domain.plan_template_parts import Criterion
 from recovery_service.domain.progression import ACCEPT, DEFER, Progression
 from recovery_service.domain.series import Told
-from recovery_service.errors import InvalidField, NotAllowed, PhaseNotDecidable
+from recovery_service.errors import InvalidField, NotAllowed, PhaseFactsChanged, PhaseNotDecidable
 from recovery_service.models import Alert, CheckIn, Episode, Patient, PhaseDecision
 from recovery_service.services import audit
 from recovery_service.services.phase_decisions import progression_of
+from recovery_service.services.phase_facts import facts_of
 from recovery_service.services.plans import require_running
 from recovery_service.services.progress import outcomes_of, pause_of
 from recovery_service.services.schedules import live_revision, replan_episode
 
 MOST_DECISIONS = 50
-_EXERCISE = "exercise"
 _TOLD = ("id", "local_date", "recorded_at", "received_at", "supersedes", "issues", "answers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDecision:
-    """A clinician's word on a phase, named by its code."""
+    """A clinician's word on a phase, named by its code; `facts_version` is what was read."""
 
     phase: str
     decision: str
     reason: str | None = None
+    facts_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,17 @@ class Proposal:
     begins_on: date
     state: str
     facts: Sequence[Fact]
-    deferred: bool
+    decision: str | None
+
+    @property
+    def deferred(self) -> bool:
+        """Say whether a clinician put it off."""
+        return self.decision == DEFER
+
+    @property
+    def facts_version(self) -> str:
+        """Name these facts and the decision that stands."""
+        return version_of(self.phase["code"], self.decision, self.facts)
 
     @property
     def facts_shown(self) -> list[dict[str, Any]]:
@@ -99,8 +108,9 @@ def decide_phase(
 ) -> None:
     """Accept or defer a phase; the plan follows at once. A repeated word changes nothing.
 
-    Raises NotAllowed, EpisodeEnded, PhaseNotDecidable, or InvalidField where a reason is
-    missing: deferring needs one, and accepting against the facts.
+    Raises NotAllowed, EpisodeEnded, PhaseNotDecidable, PhaseFactsChanged where something else
+    was read, or InvalidField where a reason is missing: deferring needs one, and accepting
+    against the facts.
     """
     if not may_publish_plan(actor):
         raise NotAllowed("decide on a phase")
@@ -113,7 +123,10 @@ def decide_phase(
         return
     phase = next(each for each in before.phases if each["code"] == new.phase)
     facts = _facts(session, episode, patient, phase, now=now)
-    if new.reason is None and (new.decision == DEFER or _state(facts) != "ready"):
+    known = version_of(new.phase, before.decisions.get(new.phase), facts)
+    if new.facts_version not in (None, known):
+        raise PhaseFactsChanged(new.phase)
+    if new.reason is None and (new.decision == DEFER or standing_of(facts) != READY):
         raise InvalidField("/reason", "Say why: this is not what the facts suggest.")
     _store(session, actor, episode, new, facts, now=now)
     after = progression_of(session, episode, before.phases)
@@ -169,17 +182,10 @@ def _proposal(
     return Proposal(
         phase=phase,
         begins_on=episode.surgery_date + timedelta(days=phase["from_day"]),
-        state=_state(facts),
+        state=standing_of(facts),
         facts=facts,
-        deferred=progression.decision_on(phase) == DEFER,
+        decision=progression.decision_on(phase),
     )
-
-
-def _state(facts: Sequence[Fact]) -> str:
-    states = {each.state for each in facts}
-    if NOT_MET in states:
-        return "not_ready"
-    return "unknown" if UNKNOWN in states or MET not in states else "ready"
 
 
 def _facts(
@@ -195,22 +201,11 @@ def _facts(
     today = local_date(patient.time_zone, now)
     longest = max((each.within_days for each in criteria), default=1)
     told = _told(session, episode, today - timedelta(days=longest - 1), today)
-    answers = {day: report.answers for day, report in newest_by_date(told).items()}
-    counted = {each.within_days for each in criteria if each.fact == "sessions_share"}
+    counted = any(each.fact == "sessions_share" for each in criteria)
     outcomes = outcomes_of(session, episode) if counted else []
-    sessions = {
-        days: adherence(
-            outcomes,
-            _EXERCISE,
-            since=today - timedelta(days=days - 1),
-            until=today,
-            pause=pause_of(patient),
-        )
-        for days in counted
-    }
     asked = any(each.fact == "open_alerts" for each in criteria)
     alerts = _open_alerts(session, episode) if asked else 0
-    return judge(criteria, answers, sessions, today=today, open_alerts=alerts)
+    return facts_of(phase, told, outcomes, pause=pause_of(patient), today=today, open_alerts=alerts)
 
 
 def _open_alerts(session: Session, episode: Episode) -> int:

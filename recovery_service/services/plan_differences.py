@@ -57,7 +57,7 @@ def _entry(item: PlanItem, language: str) -> Entry:
 def _limit(limit: PlanRestriction, language: str) -> Limit:
     content = {name: getattr(limit, name) for name in _LIMIT}
     text = in_language(limit.text, language)
-    return Limit(limit.code, limit.from_day, text, content)
+    return Limit(limit.code, limit.from_day, text, content, limit.lineage_id)
 
 
 def _sentences(content: Content, changes: PlanChanges, language: str) -> tuple[str, ...]:

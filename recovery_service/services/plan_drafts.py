@@ -57,7 +57,14 @@ RESTRICTION_FIELDS = [
     "grade",
     "clinician_must_confirm",
     "why_confirm",
+    "lineage_id",
+    "reason",
+    "added_by",
+    "added_at",
+    "held_items",
+    "worn_item",
 ]
+_TEMPLATE = ("template_code", "template_version", "template_hash")
 
 
 def draft_from_template(
@@ -71,12 +78,15 @@ def draft_from_template(
     plan = _plan_for(session, episode, template, now=now)
     draft = new_draft(session, actor, plan, now=now)
     draft.phases = [phase.as_json() for phase in template.phases]
+    for name in _TEMPLATE:
+        setattr(draft, name, getattr(plan, name))
     lineages = _lineages(session, plan)
     for position, item in enumerate(template.items):
         lineage_id = lineages.get(item.code) or new_id(now=now)
         session.add(_item(draft, item, lineage_id, position, now=now))
     session.add_all(_restriction(draft, limit, now=now) for limit in template.restrictions)
     session.flush()
+    carry_own(session, in_state(session, plan, "live"), draft, now=now)
     audit.record(
         session, actor, "plan_drafted", "plan", plan.id, patient_id=episode.patient_id, now=now
     )
@@ -101,12 +111,35 @@ def copied(
 ) -> PlanRevision:
     """Fill a draft with what a revision holds; every item keeps its lineage."""
     draft.phases = list(source.phases)
+    for name in _TEMPLATE:
+        setattr(draft, name, getattr(source, name))
     for item in items_of(session, source):
         session.add(_copied(item, ITEM_FIELDS, draft, now=now, lineage_id=item.lineage_id))
     for limit in restrictions_of(session, source):
         session.add(_copied(limit, RESTRICTION_FIELDS, draft, now=now))
     session.flush()
     return draft
+
+
+def carry_own(
+    session: Session, live: PlanRevision | None, draft: PlanRevision, *, now: datetime
+) -> None:
+    """Let a draft have the restrictions of this patient as they are live, and no older ones.
+
+    A template or an earlier revision knows nothing of them, and they hold all the same.
+    """
+    old = [each for each in restrictions_of(session, draft) if each.lineage_id is not None]
+    new = [each for each in restrictions_of(session, live) if each.lineage_id] if live else []
+    worn = {each.worn_item for each in (*old, *new)} - {None}
+    for gone in (*old, *(each for each in items_of(session, draft) if each.lineage_id in worn)):
+        session.delete(gone)
+    session.flush()
+    for limit in new:
+        session.add(_copied(limit, RESTRICTION_FIELDS, draft, now=now))
+    for item in items_of(session, live) if live else ():
+        if item.lineage_id in worn:
+            session.add(_copied(item, ITEM_FIELDS, draft, now=now, lineage_id=item.lineage_id))
+    session.flush()
 
 
 def _item(

@@ -108,12 +108,17 @@ def remove_item(session: Session, draft: PlanRevision, lineage_id: UUID, *, now:
 def replace_restrictions(
     session: Session, draft: PlanRevision, new: Sequence[NewRestriction], *, now: datetime
 ) -> None:
-    """Replace the draft's restrictions; raises InvalidField naming the one that cannot be."""
+    """Replace the draft's restrictions; raises InvalidField naming the one that cannot be.
+
+    Those that were added for this patient stay: they have their own end.
+    """
     for place, limit in enumerate(new):
         _require_sound(limit, place, new)
     session.execute(
         delete(PlanRestriction).where(
-            PlanRestriction.clinic_id == draft.clinic_id, PlanRestriction.revision_id == draft.id
+            PlanRestriction.clinic_id == draft.clinic_id,
+            PlanRestriction.revision_id == draft.id,
+            PlanRestriction.lineage_id.is_(None),
         )
     )
     session.add_all(

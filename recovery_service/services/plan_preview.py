@@ -21,6 +21,7 @@ from recovery_service.errors import NothingToPublish
 from recovery_service.models import Episode, Patient, PlanItem, PlanRevision, Schedule
 from recovery_service.services import plans
 from recovery_service.services.booking_items import settled
+from recovery_service.services.content_gate import MissingPiece, missing_to_publish
 from recovery_service.services.occurrence_rows import Standing
 from recovery_service.services.phase_decisions import progression_of
 from recovery_service.services.plan_differences import differences
@@ -62,6 +63,7 @@ class PlanPreview:
     totals: Sequence[ItemTotal]
     items: Mapping[UUID, PlanItem]
     changes: PlanChanges | None
+    not_approved: Sequence[MissingPiece] = ()
 
 
 def preview(
@@ -78,7 +80,8 @@ def preview(
 ) -> PlanPreview:
     """Return what `publish` with the same wish would do at this moment.
 
-    Raises what it would raise: EpisodeEnded, NothingToPublish, SurgeryDateNeeded, or
+    Content that is not approved is no refusal here: `not_approved` names it. Raises what else
+    it would raise: EpisodeEnded, NothingToPublish, SurgeryDateNeeded, or
     InvalidField for a day that cannot be.
     """
     plans.require_running(episode)
@@ -109,6 +112,7 @@ def preview(
         totals=_totals(found, named, to_date),
         items=named,
         changes=_changes(session, content, live, lived, draft, items, language),
+        not_approved=missing_to_publish(session, content, plan, draft, live),
     )
 
 

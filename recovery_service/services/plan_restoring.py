@@ -23,6 +23,7 @@ from recovery_service.services import audit, plans
 from recovery_service.services.plan_drafts import (
     ITEM_FIELDS,
     RESTRICTION_FIELDS,
+    carry_own,
     copied,
     new_draft,
 )
@@ -53,6 +54,7 @@ def restore_revision(
     draft = _emptied(session, plan, now=now) or new_draft(session, actor, plan, now=now)
     draft.restored_from = source.number
     copied(session, source, draft, now=now)
+    carry_own(session, in_state(session, plan, "live"), draft, now=now)
     audit.record(
         session, actor, "plan_restored", "plan", plan.id, patient_id=episode.patient_id, now=now
     )

@@ -17,6 +17,7 @@ from recovery_service.domain.reminder_kinds import REMINDER_KINDS
 from recovery_service.domain.series import Point, Told, points, values_of
 from recovery_service.domain.weeks_on_target import WeeksOnTarget, weeks_on_target
 from recovery_service.models import CheckIn, Episode, Patient
+from recovery_service.services.caseload_rows import CaseloadRow
 from recovery_service.services.recovery_standing import (
     Reader,
     Reference,
@@ -245,7 +246,7 @@ def outcomes_of(session: Session, episode: Episode) -> list[Outcome]:
     return [Outcome(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
 
 
-def pause_of(patient: Patient) -> Pause | None:
+def pause_of(patient: Patient | CaseloadRow) -> Pause | None:
     """Return the days on which the patient wanted no reminders."""
     chosen = patient.preferences.get("pause")
     if not chosen:

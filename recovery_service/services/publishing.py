@@ -18,8 +18,9 @@ from recovery_service.errors import (
     SurgeryDateNeeded,
 )
 from recovery_service.models import Episode, Patient, PlanItem, PlanRevision
-from recovery_service.services import audit, plans
+from recovery_service.services import audit, plans, templates
 from recovery_service.services.appointments import plan_follow_ups
+from recovery_service.services.content_gate import require_approved_plan
 from recovery_service.services.plans import in_state
 from recovery_service.services.questionnaire_times import plan_times
 from recovery_service.services.schedules import items_of, publish_schedules
@@ -42,7 +43,6 @@ def publish(
     episode: Episode,
     patient: Patient,
     content: Content,
-    template: PlanTemplate | None,
     wish: Publication,
     *,
     now: datetime,
@@ -50,7 +50,7 @@ def publish(
     """Make the draft live and let the schedules follow, in one transaction.
 
     Raises NotAllowed, EpisodeEnded, DraftMissing, NothingToPublish,
-    SurgeryDateNeeded, or InvalidField for a day that cannot be.
+    ContentNotApproved, SurgeryDateNeeded, or InvalidField for a day that cannot be.
     """
     if not may_publish_plan(actor):
         raise NotAllowed("publish a plan")
@@ -63,6 +63,8 @@ def publish(
     if not items:
         raise NothingToPublish
     live = in_state(session, plan, "live")
+    require_approved_plan(session, content, plan, draft, live)
+    template = templates.find(session, content, plan.template_code)
     start = start_of(wish.effective_from, patient, first=live is None, now=now)
     assumed = assumed_surgery(session, draft, episode, items, template, wish)
     if assumed is not None:

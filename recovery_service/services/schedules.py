@@ -4,7 +4,7 @@ What changes is said here; how each schedule goes on is `services.replanning`. A
 it happens in the transaction of the edit.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -27,6 +27,7 @@ from recovery_service.services.phase_decisions import progression_of
 from recovery_service.services.questionnaire_closing import settle_answered
 from recovery_service.services.questionnaire_times import wanted_times
 from recovery_service.services.replanning import Course, Wanted, carry_on, stop
+from recovery_service.services.resting_items import Rests, followed, rests_in
 from recovery_service.services.schedule_rows import locked
 from recovery_service.services.unsent import cancel_unsent
 
@@ -166,22 +167,27 @@ def _follow(
 def wanted_of(
     session: Session,
     episode: Episode,
-    items: Iterable[PlanItem],
+    items: Sequence[PlanItem],
     patient: Patient,
     progression: Progression,
+    rests: Rests | None = None,
 ) -> list[Wanted]:
-    """Return how the items are to be scheduled; those of a phase that waits are not."""
+    """Return how the items are to be scheduled; those of a phase that waits are not.
+
+    Neither are those that a restriction of this patient holds (`rests`, else as stored).
+    """
     owned = asks_for(session, episode.clinic_id, episode.id)
     own = patient.preferences
-    return [
-        Wanted(
-            item.lineage_id,
-            item.kind,
-            progression.followed(_rule(item, own, owned), item.phase),
-        )
-        for item in items
-        if not progression.is_behind(item.phase)
-    ]
+    rests = rests_in(session, items) if rests is None else rests
+    found = []
+    for item in items:
+        if progression.is_behind(item.phase):
+            continue
+        rule = progression.followed(_rule(item, own, owned), item.phase)
+        rested = followed(rule, item.lineage_id, rests, episode)
+        if rested is not None:
+            found.append(Wanted(item.lineage_id, item.kind, rested))
+    return found
 
 
 def _rule(item: PlanItem, own: Mapping[str, Any], owned: Collection[str]) -> Rule:

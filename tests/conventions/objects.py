@@ -17,8 +17,11 @@ from recovery_service.models import (
     Appointment,
     ContentApproval,
     Episode,
+    PlanRestriction,
+    PlanRevision,
     Questionnaire,
     QuestionnaireResponse,
+    RecoveryPlan,
     SiteHoliday,
     StaffAbsence,
 )
@@ -93,11 +96,31 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
         "site_id": str(clinic.site_id),
         "staff_id": str(clinic.staff["coordinator"]),
         "approval_id": str(approval_of(clinic)),
+        "restriction_id": str(restriction_of(clinic, patient, now=now)),
         "day": HOLIDAY.isoformat(),
         "kind": "plan_template",
         "code": f"{TEMPLATE}_{clinic.id.hex[:8]}",
         "number": "1",
     }
+
+
+def restriction_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime) -> UUID:
+    """Return a restriction that was added for the patient."""
+    row = {"code": "collar", "text": {"en": "Collar"}, "from_day": 0, "grade": "D"}
+    lineage = uuid4()
+    with transaction(clinic.id) as session:
+        live = session.scalars(
+            select(PlanRevision.id)
+            .join(RecoveryPlan, RecoveryPlan.id == PlanRevision.plan_id)
+            .where(RecoveryPlan.episode_id == patient.episode_id, PlanRevision.state == "live")
+        ).one()
+        session.add(
+            PlanRestriction(
+                clinic_id=clinic.id, id=uuid4(), revision_id=live, lineage_id=lineage,
+                reason="Unstable.", added_by=clinic.staff["surgeon"], added_at=now, **row,
+            )
+        )  # fmt: skip
+    return lineage
 
 
 def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
@@ -113,6 +136,7 @@ def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
         name: str(uuid4())
         for name in (
             "approval_id",
+            "restriction_id",
             "patient_id",
             "episode_id",
             "item_id",

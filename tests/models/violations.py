@@ -229,7 +229,7 @@ TAKEN: dict[str, tuple[dict[str, Any], ...]] = {
     "uq_enrolment_code_hash": ({"code_hash": b"h" * 32}, {"code_hash": b"h" * 32}),
     "uq_occurrence_clinic_id_lineage_id_occ_key": ({"occ_key": "20260302.morning"},),
     "uq_plan_item_clinic_id_revision_id_lineage_id": ({"lineage_id": "schedule"},),
-    "uq_plan_restriction_clinic_id_revision_id_code_from_day": ({"code": "walk"},),
+    "uq_plan_restriction_line": ({"code": "walk"},),
     "uq_plan_revision_clinic_id_plan_id_number": ({"number": 1},),
     "uq_plan_revision_draft": ({"state": "draft", "published_at": None, "effective_from": None},),
     "uq_plan_revision_live": (_LIVE, _LIVE | {"number": 3}),

@@ -96,7 +96,7 @@ class Scene:
         with transaction(self.clinic.id) as session:
             publish(
                 session, self.clinic.actor(), self.episode(session), self.person(session),
-                parts().content, None, wish, now=now,
+                parts().content, wish, now=now,
             )  # fmt: skip
 
     def person(self, session: Session) -> Patient:

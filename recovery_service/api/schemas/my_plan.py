@@ -70,6 +70,14 @@ class MyItemSchema(DatedSchema):
     dose = fields.Dict(required=True)
     media = fields.List(fields.Nested(MyMediumSchema), required=True)
     when = fields.Nested(WhenSchema, required=True)
+    rests = fields.Boolean(
+        required=True, metadata={"description": "Whether a restriction holds it today"}
+    )
+    rests_until = fields.Date(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The last day of its rest; null while nobody knows"},
+    )
     source = fields.List(fields.String(), required=True)
     grade = fields.String(required=True, metadata={"enum": ["A", "B", "C", "D"]})
 
@@ -77,6 +85,11 @@ class MyItemSchema(DatedSchema):
 class MyRestrictionSchema(DatedSchema):
     """A limit, in days since surgery."""
 
+    id = fields.UUID(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of one that was added for this patient; null for the plan's own"},
+    )
     code = fields.String(required=True)
     limit = fields.Float(required=True, allow_none=True)
     unit = fields.String(required=True, allow_none=True)

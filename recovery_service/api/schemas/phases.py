@@ -26,6 +26,15 @@ class PhaseDecisionRequest(RequestSchema):
     )
     decision = fields.String(required=True, validate=validate.OneOf(DECISIONS))
     reason = Text(LONGEST_REASON, load_default=None, allow_none=True)
+    facts_version = Text(
+        16,
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "The proposal's, as it was read: if facts or decisions have changed "
+            "since, the answer is a 409 `phase_facts_changed`"
+        },
+    )
 
     @post_load
     def to_domain(self, loaded: dict[str, Any], **_: object) -> NewDecision:
@@ -81,6 +90,9 @@ class ProposalSchema(ResponseSchema):
     begins_on = fields.Date(required=True)
     state = fields.String(required=True, metadata={"enum": ["ready", "not_ready", "unknown"]})
     facts = fields.List(fields.Nested(FactSchema), required=True, attribute="facts_shown")
+    facts_version = fields.String(
+        required=True, metadata={"description": "Names these facts and the decision that stands"}
+    )
     deferred = fields.Boolean(required=True)
     source = fields.List(fields.String(), attribute="phase.source", required=True)
     grade = fields.String(attribute="phase.grade", required=True)

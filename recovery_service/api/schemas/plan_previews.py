@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import fields, post_load, validate
 
 from recovery_service.api.schemas.base import LocalDate, RequestSchema, ResponseSchema
+from recovery_service.api.schemas.content_approvals import MissingPieceSchema
 from recovery_service.api.schemas.my_plan import WhatChangedSchema
 from recovery_service.domain.plan_preview import CHANGES, REASONS
 from recovery_service.services.plan_preview import LONGEST, USUAL
@@ -109,4 +110,9 @@ class PreviewSchema(ResponseSchema):
         required=True,
         allow_none=True,
         metadata={"description": "What the patient will read of it"},
+    )
+    not_approved = fields.List(
+        fields.Nested(MissingPieceSchema),
+        required=True,
+        metadata={"description": "Content without whose approval publishing would be refused"},
     )

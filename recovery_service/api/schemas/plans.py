@@ -173,8 +173,26 @@ class ItemSchema(ResponseSchema):
 
 
 class RestrictionSchema(ResponseSchema):
-    """A limit; days count from surgery, `to_day` is inclusive."""
+    """A limit; days count from surgery, `to_day` is inclusive.
 
+    One that was added for this patient has an `id` and says who added it, when and why.
+    """
+
+    id = fields.UUID(attribute="lineage_id", allow_none=True)
+    reason = fields.String(allow_none=True)
+    added_by = fields.UUID(allow_none=True)
+    added_at = fields.AwareDateTime(allow_none=True)
+    holds = fields.List(
+        fields.UUID(),
+        attribute="held_items",
+        allow_none=True,
+        metadata={"description": "Items that are not asked for meanwhile"},
+    )
+    item = fields.UUID(
+        attribute="worn_item",
+        allow_none=True,
+        metadata={"description": "The item that came with it"},
+    )
     code = fields.String(required=True)
     limit = fields.Float(attribute="limit_value", allow_none=True)
     unit = fields.String(allow_none=True)
