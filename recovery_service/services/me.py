@@ -29,23 +29,23 @@ from recovery_service.services.agenda import AGENDA_ROWS, AgendaEntry, agenda_va
 _STATEMENT = f"""
 WITH person AS MATERIALIZED (
 SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
-       p.preferences::text AS preferences,
+       p.preferences::text,
        e.id AS episode_id, e.procedure, e.surgery_date, e.surgery_date_assumed, e.discharge_date,
-       e.state AS episode_state, r.phases::text AS phases, g.decisions,
-       c.name AS clinic_name, c.reminder_defaults::text AS reminder_defaults, s.name AS site_name,
-       s.phones::text AS phones, t.people, d.time_zone AS device_zone,
-       s.country, s.time_zone AS site_zone, s.opening_hours::text AS opening_hours,
-       ARRAY(SELECT h.day FROM site_holiday h
-              WHERE h.clinic_id = p.clinic_id AND h.site_id = s.id
-                AND h.day BETWEEN %(today)s::date - 1 AND %(today)s::date + 61) AS holidays,
+       e.state AS episode_state, r.phases::text, g.decisions,
+       c.name AS clinic_name, c.reminder_defaults::text, s.name AS site_name,
+       s.phones::text, t.people, d.time_zone AS device_zone,
+       s.country, s.time_zone AS site_zone, s.opening_hours::text,
+       ARRAY(SELECT day FROM site_holiday
+              WHERE clinic_id = p.clinic_id AND site_id = s.id
+                AND day BETWEEN %(today)s::date - 1 AND %(today)s::date + 61) AS holidays,
        e.monitored_until, a.respond_by, a.seen_at, a.escalated
   FROM patient p
   JOIN clinic c ON c.id = p.clinic_id
   LEFT JOIN LATERAL (
        SELECT *
-         FROM episode x
-        WHERE x.clinic_id = p.clinic_id AND x.patient_id = p.id
-        ORDER BY (x.state <> 'ended') DESC, x.discharge_date DESC, x.id DESC
+         FROM episode
+        WHERE clinic_id = p.clinic_id AND patient_id = p.id
+        ORDER BY state = 'ended', discharge_date DESC, id DESC
         LIMIT 1) e ON true
   LEFT JOIN recovery_plan n ON n.clinic_id = e.clinic_id AND n.episode_id = e.id
   LEFT JOIN plan_revision r ON r.clinic_id = n.clinic_id AND r.plan_id = n.id AND r.state = 'live'
