@@ -60,6 +60,8 @@ class Settings:
     staff_session_idle_minutes: int
     staff_session_hours: int
     access_token_seconds: int
+    minimum_app_version: Mapping[str, str]
+    recommended_app_version: Mapping[str, str]
     metrics_token: str | None = field(repr=False)
     log_format: str
     log_level: str
@@ -101,6 +103,8 @@ class Settings:
             staff_session_idle_minutes=read.whole("STAFF_SESSION_IDLE_MINUTES", 15, 1, 60),
             staff_session_hours=read.whole("STAFF_SESSION_HOURS", 12, 1, 24),
             access_token_seconds=read.whole("ACCESS_TOKEN_SECONDS", 600, 30, 3600),
+            minimum_app_version=read.given("MINIMUM_APP_VERSION", {}, read_as.app_versions),
+            recommended_app_version=read.given("RECOMMENDED_APP_VERSION", {}, read_as.app_versions),
             metrics_token=read.given("METRICS_TOKEN", None, read_as.secret(known_ok=False)),
             log_format=read.choice("LOG_FORMAT", log_format, LOG_FORMATS),
             log_level=read.choice("LOG_LEVEL", "INFO", LEVELS),

@@ -65,6 +65,7 @@ def this_opening(*, zone: str | None = None) -> Opening:
         time_zone=zone or actor.time_zone,
         now=request_time(),
         language=request_language(),
+        app_update=parts().app_versions.update_for(actor.platform, actor.app_version),
     )
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import orjson
 
+from recovery_service.domain.app_versions import AppUpdate
 from recovery_service.domain.content import Content
 from recovery_service.domain.episodes import plan_state
 from recovery_service.domain.languages import in_language
@@ -130,6 +131,7 @@ class Opening:
     time_zone: str
     now: datetime
     language: str
+    app_update: AppUpdate | None = None
 
     @property
     def today(self) -> date:
@@ -168,6 +170,7 @@ def read_me(
         "clinic": {"name": person.clinic_name, "site": person.site_name, "phones": phones},
         "zone_suggestion": suggested_zone(person.time_zone, person.device_zone, now=opening.now),
         "vapid_public_key": vapid_public_key,
+        "app_update": opening.app_update and opening.app_update._asdict(),
     }
 
 
