@@ -33,12 +33,11 @@ SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
        p.preferences::text,
        e.id AS episode_id, e.procedure, e.surgery_date, e.surgery_date_assumed, e.discharge_date,
        e.state AS episode_state, r.phases::text, g.decisions,
-       c.name AS clinic_name, c.reminder_defaults::text, s.name AS site_name,
-       s.phones::text, t.people, d.time_zone AS device_zone,
-       s.country, s.time_zone AS site_zone, s.opening_hours::text,
-       ARRAY(SELECT day FROM site_holiday
-              WHERE clinic_id = p.clinic_id AND site_id = s.id
-                AND day BETWEEN %(today)s::date - 1 AND %(today)s::date + 61) AS holidays,
+       c.name AS clinic_name, c.reminder_defaults::text, s.name AS site_name, s.phones::text,
+       t.people, d.time_zone AS device_zone, s.country, s.time_zone AS site_zone,
+       s.opening_hours::text, ARRAY(SELECT day FROM site_holiday
+           WHERE clinic_id = p.clinic_id AND site_id = s.id AND day
+                 BETWEEN %(today)s::date - 1 AND %(today)s::date + 61) AS holidays,
        e.monitored_until, a.respond_by, a.seen_at, a.escalated
   FROM patient p
   JOIN clinic c ON c.id = p.clinic_id
@@ -60,8 +59,7 @@ SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
                   AND CASE WHEN e.id IS NULL THEN s.is_default ELSE s.id = e.site_id END
   LEFT JOIN device d ON d.clinic_id = p.clinic_id AND d.id = %(device_id)s::uuid
  CROSS JOIN LATERAL (
-       SELECT jsonb_agg(jsonb_build_array(m.name, m.roles) ORDER BY f.lead DESC, m.name)::text
-              AS people
+       SELECT jsonb_agg(jsonb_build_array(m.name, m.roles) ORDER BY lead DESC, m.name)::text people
          FROM (SELECT staff_id, bool_or(lead) AS lead
                  FROM care_team_member
                 WHERE clinic_id = p.clinic_id AND patient_id = p.id
