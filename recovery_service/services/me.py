@@ -58,7 +58,7 @@ SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
                   AND CASE WHEN e.id IS NULL THEN s.is_default ELSE s.id = e.site_id END
   LEFT JOIN device d ON d.clinic_id = p.clinic_id AND d.id = %(device_id)s::uuid
  CROSS JOIN LATERAL (
-       SELECT jsonb_agg(jsonb_build_array(m.name, m.roles) ORDER BY lead DESC, m.name)::text people
+       SELECT jsonb_agg(jsonb_build_array(m.name, roles) ORDER BY lead DESC, m.name)::text people
          FROM (SELECT staff_id, bool_or(lead) AS lead
                  FROM care_team_member
                 WHERE clinic_id = p.clinic_id AND patient_id = p.id
