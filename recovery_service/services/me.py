@@ -29,9 +29,9 @@ from recovery_service.services.agenda import AGENDA_ROWS, AgendaEntry, agenda_va
 # Of the episodes the one that has not ended counts, else the last. Kept short: see `RECORD`.
 _STATEMENT = f"""
 WITH person AS MATERIALIZED (
-SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
-       p.preferences::text, e.id AS episode_id, e.procedure, e.surgery_date,
-       e.surgery_date_assumed, e.discharge_date, e.state AS episode_state, r.phases::text, g.decisions,
+SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode, p.preferences::text,
+       e.id AS episode_id, e.procedure, e.surgery_date, e.surgery_date_assumed, e.discharge_date,
+       e.state AS episode_state, r.phases::text, g.decisions,
        c.name AS clinic_name, c.reminder_defaults::text, s.name AS site_name, s.phones::text,
        t.people, d.time_zone AS device_zone, s.country, s.time_zone AS site_zone,
        s.opening_hours::text, ARRAY(SELECT day FROM site_holiday
