@@ -115,6 +115,14 @@ class EnvironReader:
             raise SettingsError(self._faults)
 
 
+def app_versions(text: str) -> dict[str, str]:
+    """Accept versions by platform, such as `ios=2.1.0,android=2.0`."""
+    found = dict(re.findall(r"(ios|android|web)=(\d{1,9}(?:\.\d{1,9}){0,3})(?:,|\Z)", text))
+    if ",".join(f"{name}={version}" for name, version in found.items()) != text:
+        raise ValueError("must be versions such as ios=2.1.0,android=2.0.0,web=1.4")
+    return found
+
+
 def secret(*, known_ok: bool) -> Callable[[str], str]:
     """Accept a secret of enough characters that nobody can guess."""
 

@@ -61,6 +61,8 @@ class Settings:
     staff_session_hours: int
     access_token_seconds: int
     sandbox: bool
+    minimum_app_version: Mapping[str, str]
+    recommended_app_version: Mapping[str, str]
     metrics_token: str | None = field(repr=False)
     log_format: str
     log_level: str
@@ -103,6 +105,8 @@ class Settings:
             staff_session_hours=read.whole("STAFF_SESSION_HOURS", 12, 1, 24),
             access_token_seconds=read.whole("ACCESS_TOKEN_SECONDS", 600, 30, 3600),
             sandbox=read.given("SANDBOX", environment == "demo", read_as.switch(on_ok=True)),
+            minimum_app_version=read.given("MINIMUM_APP_VERSION", {}, read_as.app_versions),
+            recommended_app_version=read.given("RECOMMENDED_APP_VERSION", {}, read_as.app_versions),
             metrics_token=read.given("METRICS_TOKEN", None, read_as.secret(known_ok=False)),
             log_format=read.choice("LOG_FORMAT", log_format, LOG_FORMATS),
             log_level=read.choice("LOG_LEVEL", "INFO", LEVELS),

@@ -21,6 +21,7 @@ from recovery_service.database import (
     install_wall,
     role_url,
 )
+from recovery_service.domain.app_versions import AppVersions
 from recovery_service.domain.content import Content
 from recovery_service.domain.keys import Keys
 from recovery_service.domain.languages import preferred_language
@@ -122,6 +123,7 @@ def _parts(settings: Settings, clock: Clock, channels: Mapping[str, Channel] | N
         private_endpoints=settings.allow_private_push_endpoints,
         vapid_public_key=public_key(key) if key else None,
         metrics_token=settings.metrics_token,
+        app_versions=AppVersions(settings.minimum_app_version, settings.recommended_app_version),
         safety_rules=SafetyRules.of(content, keys),
     )
 

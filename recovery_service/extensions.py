@@ -10,6 +10,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
 from recovery_service.clock import Clock
+from recovery_service.domain.app_versions import AppVersions
 from recovery_service.domain.content import Content
 from recovery_service.domain.keys import Keys
 from recovery_service.models import Base
@@ -40,6 +41,7 @@ class Parts:
     private_endpoints: bool
     vapid_public_key: str | None
     metrics_token: str | None
+    app_versions: AppVersions
     safety_rules: SafetyRules
 
 

@@ -15,6 +15,7 @@ from recovery_service.api.documents import PREFIX, RecoveryApi, documents, make_
 from recovery_service.api.headers import init_headers
 from recovery_service.api.json_answers import OrjsonProvider
 from recovery_service.api.json_body import MAX_BYTES
+from recovery_service.api.representations import init_representations
 
 __all__ = ["ApiBlueprint", "init_api", "resources"]
 
@@ -28,6 +29,7 @@ def init_api(
     """
     app.json = OrjsonProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
+    init_representations(app)
     init_headers(app, https=base_url.startswith("https:"))
     api = make_api(app, base_url=base_url)
     for blueprint in resources() if blueprints is None else blueprints:

@@ -15,7 +15,7 @@ from recovery_service.auth import (
     request_time,
 )
 from recovery_service.database import one_trip, transaction
-from recovery_service.domain.access import Actor, Role
+from recovery_service.domain.access import Role
 from recovery_service.extensions import parts
 from recovery_service.services.me import STATEMENT, Opening, read_me
 from recovery_service.services.profile import ProfileChange, change_profile
@@ -33,7 +33,7 @@ def show() -> Response:
 
     Texts are in the language of `Accept-Language`, or in the patient's.
     """
-    return jsonify(_me(current_actor()))
+    return jsonify(_me())
 
 
 @blueprint.patch("")
@@ -52,19 +52,26 @@ def change(change: ProfileChange) -> Response:
         )
     if changed:
         log.info("profile_changed", patient_id=current_patient_id())
-    return jsonify(_me(current_actor(), zone=change.time_zone))
+    return jsonify(_me(zone=change.time_zone))
 
 
-def _me(actor: Actor, *, zone: str | None = None) -> dict[str, Any]:
-    opening = Opening(
+def this_opening(*, zone: str | None = None) -> Opening:
+    """Return the current request as an opening of the app; `zone` is one just chosen."""
+    actor = current_actor()
+    return Opening(
         clinic_id=actor.clinic_id,
         patient_id=current_patient_id(),
         device_id=actor.device_id,
         time_zone=zone or actor.time_zone,
         now=request_time(),
         language=request_language(),
+        app_update=parts().app_versions.update_for(actor.platform, actor.app_version),
     )
+
+
+def _me(*, zone: str | None = None) -> dict[str, Any]:
+    opening = this_opening(zone=zone)
     # Prebuilt and in one trip: the app opens with this, and it is most of the load.
-    rows = one_trip(STATEMENT, opening.values, clinic_id=actor.clinic_id)
+    rows = one_trip(STATEMENT, opening.values, clinic_id=opening.clinic_id)
     own = parts()
     return read_me(rows, opening, content=own.content, vapid_public_key=own.vapid_public_key)

@@ -1,6 +1,5 @@
 """The patient's agenda."""
 
-from datetime import timedelta
 from typing import Any
 
 from recovery_service.api.blueprint import ApiBlueprint
@@ -14,16 +13,14 @@ from recovery_service.auth import (
 )
 from recovery_service.database import transaction
 from recovery_service.domain.access import Role
-from recovery_service.domain.local_time import local_date, start_of_day
-from recovery_service.services.agenda import agenda
-from recovery_service.services.device_plan import read_device_plan
+from recovery_service.domain.local_time import local_date
+from recovery_service.services.my_agenda import my_agenda
 
 blueprint = ApiBlueprint(
     "my_agenda", __name__, url_prefix="/me/agenda", description="What is to be done when"
 )
 
 _AHEAD = 6
-_DAY = timedelta(days=1)
 
 
 @blueprint.get("")
@@ -43,21 +40,12 @@ def show(wanted: dict[str, Any]) -> dict[str, Any]:
     today = local_date(actor.time_zone, now)
     first, last = range_of(wanted, today, back=0, ahead=_AHEAD)
     with transaction() as session:
-        entries = agenda(
+        return my_agenda(
             session,
             actor.clinic_id,
             current_patient_id(),
-            first,
-            last,
+            (first, last),
+            time_zone=actor.time_zone,
             now=now,
             language=request_language(),
         )
-        plan = read_device_plan(session, actor.clinic_id, current_patient_id(), now=now)
-    return {
-        "from_date": first,
-        "to_date": last,
-        "time_zone": actor.time_zone,
-        "valid_until": start_of_day(actor.time_zone, last + _DAY),
-        "items": entries,
-        "device_plan": plan,
-    }

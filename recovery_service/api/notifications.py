@@ -23,7 +23,12 @@ from recovery_service.domain import notification_ids
 from recovery_service.domain.access import Role
 from recovery_service.errors import InvalidCursor, NoSuchObject
 from recovery_service.extensions import parts
-from recovery_service.services.notifications import InboxRow, Receipt, inbox, receive_receipt
+from recovery_service.services.notifications import (
+    Receipt,
+    inbox,
+    notification_as_json,
+    receive_receipt,
+)
 
 blueprint = ApiBlueprint(
     "notifications", __name__, url_prefix="/me/notifications", description="The patient's inbox"
@@ -46,8 +51,8 @@ def index(page: PageRequest) -> Page[dict[str, Any]]:
     before = _place(clinic_id, page.cursor)
     with transaction() as session:
         rows = inbox(session, clinic_id, patient_id, before=before, limit=page.limit)
-    language = request_language()
-    shown = [_shown(row, clinic_id, language) for row in rows]
+    language, own = request_language(), parts()
+    shown = [notification_as_json(row, own.content, own.keys, clinic_id, language) for row in rows]
     return _PLACES.page(shown, page.limit, lambda each: (each["sent_at"], each["id"]))
 
 
@@ -86,20 +91,3 @@ def _place(clinic_id: UUID, cursor: str | None) -> tuple[datetime, int] | None:
         return sent_at, notification_ids.decode(parts().keys, clinic_id, notification_id)
     except notification_ids.MalformedNotificationId:
         raise InvalidCursor from None
-
-
-def _shown(row: InboxRow, clinic_id: UUID, language: str) -> dict[str, Any]:
-    title, line = row.texts(language)
-    return {
-        "id": notification_ids.encode(parts().keys, clinic_id, row.delivery_id),
-        "occurrence_id": row.occurrence_id,
-        "kind": row.kind,
-        "title": title,
-        "line": line,
-        "why": row.why(parts().content, language),
-        "sent_at": row.sent_at,
-        "delivered_at": row.delivered_at,
-        "opened_at": row.opened_at,
-        "dismissed_at": row.dismissed_at,
-        "deep_link": row.deep_link,
-    }

@@ -14,12 +14,13 @@ from recovery_service.logs import request_id
 _HOLDER = """
 SELECT f.id, f.patient_id, f.device_id, f.staff_id, f.revoked_at, f.revoke_reason,
        least(t.expires_at, f.expires_at), s.disabled_at, s.roles,
-       coalesce(p.locale, s.locale), p.time_zone,
+       coalesce(p.locale, s.locale), p.time_zone, d.platform, d.app_version,
        (SELECT c.sandbox_now FROM clinic c WHERE c.id = t.clinic_id)
   FROM access_token t
   JOIN token_family f ON f.clinic_id = t.clinic_id AND f.id = t.family_id
   LEFT JOIN patient p ON p.clinic_id = f.clinic_id AND p.id = f.patient_id
   LEFT JOIN staff_member s ON s.clinic_id = f.clinic_id AND s.id = f.staff_id
+  LEFT JOIN device d ON d.clinic_id = f.clinic_id AND d.id = f.device_id
  WHERE t.clinic_id = %(clinic_id)s AND t.token_hash = %(token_hash)s
 """
 
@@ -45,8 +46,8 @@ def bearer_actor(*, now: datetime) -> Actor:
     )
     if not rows:
         raise SessionExpired
-    (family, patient, device, staff, revoked, why, expires, disabled, roles, locale, zone,
-     sandbox_now) = rows[0]  # fmt: skip
+    (family, patient, device, staff, revoked, why, expires, disabled, roles, *said) = rows[0]
+    locale, zone, platform, app_version, sandbox_now = said
     if revoked is not None and why == AccessEnded.code:
         raise AccessEnded
     if revoked is not None or disabled is not None or expires <= now:
@@ -59,6 +60,8 @@ def bearer_actor(*, now: datetime) -> Actor:
         locale=locale,
         time_zone=zone or "UTC",
         device_id=device,
+        platform=platform,
+        app_version=app_version,
         family_id=family,
         request_id=request_id(),
         sandbox_now=sandbox_now,

@@ -26,7 +26,10 @@ CARE = CLINICIANS | {Role.COORDINATOR}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """The person behind a request, as the credentials prove."""
+    """The person behind a request, as the credentials prove.
+
+    `platform` and `app_version` are what the device last said of itself.
+    """
 
     clinic_id: UUID
     kind: Literal["patient", "staff", "system"]
@@ -35,6 +38,8 @@ class Actor:
     locale: str = "en"
     time_zone: str = "UTC"
     device_id: UUID | None = None
+    platform: str | None = None
+    app_version: str | None = None
     family_id: UUID | None = None
     request_id: str | None = None
     sandbox_now: datetime | None = None

@@ -27,30 +27,33 @@ AHEAD = timedelta(days=6)
 _DAY = timedelta(days=1)
 
 # Keys of what recurs begin with the local date, so a range of them is a range of the
-# unique index: asked for item by item, or the planner reads the whole clinic's day. Times
-# and titles come from the revision that is live, or was the last.
+# unique index: asked for item by item, or the planner reads the whole clinic's day. A title is
+# the live revision's; only of what has left the plan, and is shown all the same, are its
+# revisions gone through for the last that had it; a questionnaire has its own.
 AGENDA_ROWS = """
 WITH plan AS MATERIALIZED (
-    SELECT s.id, s.kind, s.remind_via, s.anchor_date, s.time_zone, r.rule::text AS rule, i.title,
+    SELECT s.id, s.kind, s.remind_via, s.anchor_date, s.time_zone, r.rule::text, i.title,
            CASE WHEN s.next_due_at IS NOT NULL AND e.state = 'open' THEN s.next_date END AS place,
            s.next_minute, s.next_due_at
       FROM schedule s
       JOIN episode e ON e.clinic_id = s.clinic_id AND e.id = s.episode_id
       JOIN schedule_rule r ON r.clinic_id = s.clinic_id AND r.hash = s.rule_hash
-     CROSS JOIN LATERAL (
-          (SELECT i.title
-             FROM plan_item i
-             JOIN plan_revision v ON v.clinic_id = i.clinic_id AND v.id = i.revision_id
-            WHERE i.clinic_id = s.clinic_id AND i.lineage_id = s.id AND v.state <> 'draft'
-            ORDER BY v.number DESC
-            LIMIT 1)
-           UNION ALL
-           SELECT title FROM questionnaire_time
-            WHERE clinic_id = s.clinic_id AND id = s.id AND s.kind = 'questionnaire') i
+      LEFT JOIN recovery_plan n ON n.clinic_id = s.clinic_id AND n.episode_id = s.episode_id
+      LEFT JOIN plan_revision v ON v.clinic_id = s.clinic_id AND v.plan_id = n.id
+                               AND v.state = 'live'
+      LEFT JOIN plan_item i ON i.clinic_id = s.clinic_id AND i.revision_id = v.id
+                           AND i.lineage_id = s.id
      WHERE s.clinic_id = %(clinic_id)s AND s.patient_id = %(patient_id)s
-       AND (%(episode_id)s::uuid IS NULL OR s.episode_id = %(episode_id)s::uuid)
+       AND s.episode_id = coalesce(%(episode_id)s::uuid, s.episode_id)
 )
-SELECT plan.*, o.occ_key, o.local_date, o.due_at, o.expires_at, o.state, o.reason, a.next_at
+SELECT plan.*, occ_key, local_date, due_at, expires_at, state, reason, a.next_at,
+       CASE WHEN title IS NULL AND (place IS NOT NULL OR o.id IS NOT NULL) THEN coalesce((
+           SELECT i.title
+             FROM plan_item i
+             JOIN plan_revision v ON v.clinic_id = i.clinic_id AND v.id = revision_id
+            WHERE i.clinic_id = %(clinic_id)s AND lineage_id = plan.id AND v.state <> 'draft'
+            ORDER BY number DESC LIMIT 1), (
+           SELECT title FROM questionnaire_time WHERE clinic_id = %(clinic_id)s AND id = plan.id)) END
   FROM plan
   LEFT JOIN LATERAL (
        SELECT * FROM occurrence
@@ -197,10 +200,15 @@ def read_agenda(
     plans: dict[UUID, _Plan] = {}
     taken: set[tuple[UUID, str]] = set()
     for columns in rows:
-        plan = plans.setdefault(columns[0], _Plan._make(columns[:_WIDTH]))
+        plan = _Plan._make(columns[:_WIDTH])
+        if plan.title is None:  # it has left the plan
+            if columns[-1] is None:
+                continue
+            plan = plan._replace(title=columns[-1])
+        plans.setdefault(plan.id, plan)
         if columns[_WIDTH] is None:
             continue
-        row = _Row._make(columns[_WIDTH:])
+        row = _Row._make(columns[_WIDTH:-1])
         taken.add((plan.id, row.occ_key))
         if from_date <= row.local_date <= to_date:
             entries.append(_stored(plan, row, now=now, language=language))

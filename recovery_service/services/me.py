@@ -12,6 +12,7 @@ from uuid import UUID
 
 import orjson
 
+from recovery_service.domain.app_versions import AppUpdate
 from recovery_service.domain.content import Content
 from recovery_service.domain.episodes import plan_state
 from recovery_service.domain.languages import in_language
@@ -25,27 +26,25 @@ from recovery_service.domain.zone_suggestion import suggested_zone
 from recovery_service.services.agenda import AGENDA_ROWS, AgendaEntry, agenda_values, read_agenda
 
 # One row about the person and then those of the agenda: a join on nothing puts them side by side.
-# Of the episodes the one that has not ended counts, else the last. Kept short: see `RECORD`.
+# Of the episodes the one that has not ended counts, else the last. Kept short: see `RECORD`. Columns go by place.
 _STATEMENT = f"""
 WITH person AS MATERIALIZED (
-SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
-       p.preferences::text AS preferences,
-       e.id AS episode_id, e.procedure, e.surgery_date, e.surgery_date_assumed, e.discharge_date,
-       e.state AS episode_state, r.phases::text AS phases, g.decisions,
-       c.name AS clinic_name, c.reminder_defaults::text AS reminder_defaults, s.name AS site_name,
-       s.phones::text AS phones, t.people, d.time_zone AS device_zone,
-       s.country, s.time_zone AS site_zone, s.opening_hours::text AS opening_hours,
-       ARRAY(SELECT h.day FROM site_holiday h
-              WHERE h.clinic_id = p.clinic_id AND h.site_id = s.id
-                AND h.day BETWEEN %(today)s::date - 1 AND %(today)s::date + 61) AS holidays,
+SELECT p.id, p.name, p.time_zone, p.locale, p.contact_mode, p.preferences::text,
+       e.id, e.procedure, e.surgery_date, e.surgery_date_assumed, e.discharge_date,
+       e.state, r.phases::text, g.decisions,
+       c.name, c.reminder_defaults::text, s.name, s.phones::text,
+       t.people, d.time_zone, s.country, s.time_zone,
+       s.opening_hours::text, ARRAY(SELECT day FROM site_holiday
+           WHERE clinic_id = p.clinic_id AND site_id = s.id AND day
+                 BETWEEN %(today)s::date - 1 AND %(today)s::date + 61) AS holidays,
        e.monitored_until, a.respond_by, a.seen_at, a.escalated
   FROM patient p
   JOIN clinic c ON c.id = p.clinic_id
   LEFT JOIN LATERAL (
        SELECT *
-         FROM episode x
-        WHERE x.clinic_id = p.clinic_id AND x.patient_id = p.id
-        ORDER BY (x.state <> 'ended') DESC, x.discharge_date DESC, x.id DESC
+         FROM episode
+        WHERE clinic_id = p.clinic_id AND patient_id = p.id
+        ORDER BY state = 'ended', discharge_date DESC, id DESC
         LIMIT 1) e ON true
   LEFT JOIN recovery_plan n ON n.clinic_id = e.clinic_id AND n.episode_id = e.id
   LEFT JOIN plan_revision r ON r.clinic_id = n.clinic_id AND r.plan_id = n.id AND r.state = 'live'
@@ -59,8 +58,7 @@ SELECT p.id AS patient_id, p.name, p.time_zone, p.locale, p.contact_mode,
                   AND CASE WHEN e.id IS NULL THEN s.is_default ELSE s.id = e.site_id END
   LEFT JOIN device d ON d.clinic_id = p.clinic_id AND d.id = %(device_id)s::uuid
  CROSS JOIN LATERAL (
-       SELECT jsonb_agg(jsonb_build_array(m.name, m.roles) ORDER BY f.lead DESC, m.name)::text
-              AS people
+       SELECT jsonb_agg(jsonb_build_array(m.name, roles) ORDER BY lead DESC, m.name)::text people
          FROM (SELECT staff_id, bool_or(lead) AS lead
                  FROM care_team_member
                 WHERE clinic_id = p.clinic_id AND patient_id = p.id
@@ -130,6 +128,7 @@ class Opening:
     time_zone: str
     now: datetime
     language: str
+    app_update: AppUpdate | None = None
 
     @property
     def today(self) -> date:
@@ -168,6 +167,7 @@ def read_me(
         "clinic": {"name": person.clinic_name, "site": person.site_name, "phones": phones},
         "zone_suggestion": suggested_zone(person.time_zone, person.device_zone, now=opening.now),
         "vapid_public_key": vapid_public_key,
+        "app_update": opening.app_update and opening.app_update._asdict(),
     }
 
 

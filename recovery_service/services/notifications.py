@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from recovery_service.domain import occurrence_ids
+from recovery_service.domain import notification_ids, occurrence_ids
 from recovery_service.domain.content import Content
+from recovery_service.domain.keys import Keys
 from recovery_service.domain.languages import in_language
 from recovery_service.domain.reminder_kinds import reminder_kind
 from recovery_service.errors import NoSuchObject
@@ -144,6 +145,26 @@ def inbox(
         values |= {"sent_at": before[0], "delivery_id": before[1]}
     rows = session.execute(text(_INBOX.format(page=page + _NEWEST)), values)
     return [InboxRow._make([*row[:4], *_in_utc(row[4:8]), _push(row[8:])]) for row in rows]
+
+
+def notification_as_json(
+    row: InboxRow, content: Content, keys: Keys, clinic_id: UUID, language: str
+) -> dict[str, Any]:
+    """Return a notification as the API shows it, under its public id."""
+    title, line = row.texts(language)
+    return {
+        "id": notification_ids.encode(keys, clinic_id, row.delivery_id),
+        "occurrence_id": row.occurrence_id,
+        "kind": row.kind,
+        "title": title,
+        "line": line,
+        "why": row.why(content, language),
+        "sent_at": row.sent_at,
+        "delivered_at": row.delivered_at,
+        "opened_at": row.opened_at,
+        "dismissed_at": row.dismissed_at,
+        "deep_link": row.deep_link,
+    }
 
 
 def _push(told: Sequence[str | None]) -> tuple[str, str, str | None] | None:

@@ -58,6 +58,8 @@ MALFORMED = {
     "STAFF_SESSION_HOURS": "25",
     "ACCESS_TOKEN_SECONDS": "1e3",
     "SANDBOX": "canary",
+    "MINIMUM_APP_VERSION": "ios=canary",
+    "RECOMMENDED_APP_VERSION": "ios=1.2,canary=1.2",
     "METRICS_TOKEN": "canary",
     "LOG_FORMAT": "canary",
     "LOG_LEVEL": "canary",
@@ -282,6 +284,15 @@ def test_a_webhook_secret_has_its_prefix_and_length_and_two_may_stand(
         assert len(Settings.from_environ(environ).webhook_secret) == count
 
 
+def test_versions_of_apps_are_read_by_platform() -> None:
+    environ = COMPLETE | {"RECOVERY_MINIMUM_APP_VERSION": "ios=2.1.0,android=2.0"}
+    read = Settings.from_environ(environ)
+    assert read.minimum_app_version == {"ios": "2.1.0", "android": "2.0"}
+    assert read.recommended_app_version == {}
+    for wrong in ("ios=2.1.0,", "2.1.0", "ios=2.1.0,ios=2.2", "ios=2.x"):
+        assert faults_of(MINIMUM_APP_VERSION=wrong)
+
+
 def test_a_lease_outlives_two_heartbeats() -> None:
     faults = faults_of(LEASE_SECONDS="20", HEARTBEAT_SECONDS="10.5")
     assert set(faults) == {"RECOVERY_HEARTBEAT_SECONDS"}
@@ -298,6 +309,7 @@ def test_the_defaults_in_the_example_are_the_defaults() -> None:
     lines = re.findall(r"^#(RECOVERY_\w+)=(\S.*)$", EXAMPLE.read_text(), re.MULTILINE)
     per_site = {"VAPID_CONTACT", "SMTP_URL", "MAIL_FROM", "BROKER_URL", "WORKER_DATABASE_URL"}
     per_site |= {"SMS_GATEWAY_URL", "SMS_ACCOUNT", "SMS_SENDER", "FCM_CREDENTIALS_FILE"}
+    per_site |= {"MINIMUM_APP_VERSION", "RECOMMENDED_APP_VERSION"}
     per_site |= {"APNS_KEY_FILE", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC"}
     skipped = {f"RECOVERY_{name}" for name in per_site | {"MIGRATOR_DATABASE_URL"}}
     shown = {name: value for name, value in lines if name not in skipped}

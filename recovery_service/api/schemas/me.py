@@ -256,6 +256,15 @@ class MyClinicSchema(ResponseSchema):
     phones = phones_field()
 
 
+class AppUpdateSchema(ResponseSchema):
+    """That the calling app is old; it may send check-ins all the same."""
+
+    state = fields.String(required=True, metadata={"enum": ["required", "recommended"]})
+    minimum = fields.String(
+        required=True, metadata={"description": "What is enough", "example": "2.1.0"}
+    )
+
+
 class MeSchema(ResponseSchema):
     """Everything that opens the app."""
 
@@ -277,4 +286,10 @@ class MeSchema(ResponseSchema):
         required=True,
         allow_none=True,
         metadata={"description": "What a browser subscribes with (`applicationServerKey`)"},
+    )
+    app_update = fields.Nested(
+        AppUpdateSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null where the app is new enough; also the header `App-Update`"},
     )
