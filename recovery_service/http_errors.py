@@ -59,6 +59,7 @@ class Problem:
     request_id: str
     errors: tuple[FieldError, ...] = ()
     stored: Mapping[str, Any] | None = None
+    etag: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the members of RFC 9457 and ours."""
@@ -74,6 +75,8 @@ class Problem:
             told["errors"] = [each._asdict() for each in self.errors]
         if self.stored is not None:
             told["stored"] = self.stored
+        if self.etag is not None:
+            told["etag"] = self.etag
         return told
 
 
@@ -93,7 +96,7 @@ def init_errors(app: Flask, *, title: Title = english_title, page: Page | None =
     keep the English one. `page` renders a problem as HTML for a browser.
     """
     app.extensions[EXTENSION] = (title, page or plain_page)
-    app.register_error_handler(RecoveryError, _answer_refusal)
+    app.register_error_handler(RecoveryError, answer_refusal)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(marshmallow.ValidationError, _answer_invalid)
     app.register_error_handler(sqlalchemy.exc.SQLAlchemyError, _answer_database)
@@ -101,12 +104,13 @@ def init_errors(app: Flask, *, title: Title = english_title, page: Page | None =
     app.register_error_handler(Exception, _answer_unexpected)
 
 
-def _answer_refusal(error: RecoveryError) -> Response:
+def answer_refusal(error: RecoveryError) -> Response:
+    """Answer the current request with a refusal."""
     status = status_of(type(error))
     if status == STATUS[RecoveryError]:
         return _answer_unexpected(error)
     headers = {}
-    if isinstance(error, errors.TooManyRequests | errors.Unavailable):
+    if isinstance(error, errors.TooManyRequests | errors.Unavailable | errors.StillRunning):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
@@ -129,14 +133,14 @@ def _answer_http(error: HTTPException) -> Response | HTTPException:
 
 
 def _answer_invalid(error: marshmallow.ValidationError) -> Response:
-    return _answer_refusal(errors.Invalid(errors=field_errors(error.messages)))
+    return answer_refusal(errors.Invalid(errors=field_errors(error.messages)))
 
 
 def _answer_database(error: Exception) -> Response:
     if not is_passing(error):
         return _answer_unexpected(error)
     log.error("database_unavailable", **logs.failure(error))
-    return _answer_refusal(errors.Unavailable(_RETRY_AFTER))
+    return answer_refusal(errors.Unavailable(_RETRY_AFTER))
 
 
 def is_passing(error: Exception) -> bool:
@@ -177,6 +181,7 @@ def _answer(
         request_id=logs.request_id(),
         errors=error.errors if error else (),
         stored=stored if isinstance(stored, Mapping) else None,
+        etag=headers.get("ETag"),
     )
     response = (
         Response(orjson.dumps(problem.as_json()), content_type=PROBLEM)

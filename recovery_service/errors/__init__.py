@@ -32,12 +32,14 @@
     │   ├── EnrolmentCodeLocked      enrolment_code_locked
     │   ├── ContentNotApproved       content_not_approved
     │   ├── ContentChanged           content_changed
-    │   └── ApprovalWithdrawn        approval_withdrawn
+    │   ├── ApprovalWithdrawn        approval_withdrawn
+    │   └── StillRunning             still_running
     ├── Invalid                      invalid
     │   ├── InvalidField             invalid_field
     │   ├── InvalidCursor            invalid_cursor
     │   ├── SurgeryDateNeeded        surgery_date_needed
     │   ├── BackTestTooLarge         back_test_too_large
+    │   ├── IdempotencyKeyReused     idempotency_key_reused
     │   └── EnrolmentCodeInvalid     enrolment_code_invalid
     ├── PreconditionFailed           precondition_failed
     │   └── RevisionStale            revision_stale
@@ -53,7 +55,9 @@
     ├── TooManyRequests              too_many_requests
     ├── TooLarge                     too_large
     ├── Malformed                    malformed
-    │   └── MalformedJson            malformed_json
+    │   ├── MalformedJson            malformed_json
+    │   ├── MalformedHeader          malformed_header
+    │   └── IdempotencyKeyMissing    idempotency_key_missing
     ├── UnsupportedMediaType         unsupported_media_type
     ├── MethodNotAllowed             method_not_allowed
     └── Unavailable                  unavailable
@@ -108,15 +112,19 @@ from recovery_service.errors.conflicts import (
     OccurrenceTooOld,
     PhaseNotDecidable,
     PlanEnded,
+    StillRunning,
     TooManyDevices,
 )
 from recovery_service.errors.invalid import (
     BackTestTooLarge,
     EnrolmentCodeInvalid,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
     Invalid,
     InvalidCursor,
     InvalidField,
     Malformed,
+    MalformedHeader,
     MalformedJson,
     SurgeryDateNeeded,
     TooLarge,
@@ -160,11 +168,14 @@ __all__ = [
     "ExternalIdKnown",
     "FieldError",
     "Forbidden",
+    "IdempotencyKeyMissing",
+    "IdempotencyKeyReused",
     "Invalid",
     "InvalidCursor",
     "InvalidField",
     "LastAdmin",
     "Malformed",
+    "MalformedHeader",
     "MalformedJson",
     "MethodNotAllowed",
     "NoSuchObject",
@@ -183,6 +194,7 @@ __all__ = [
     "SecondFactorNeeded",
     "SessionExpired",
     "SignInFailed",
+    "StillRunning",
     "SurgeryDateNeeded",
     "TooLarge",
     "TooManyDevices",

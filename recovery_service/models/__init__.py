@@ -11,6 +11,7 @@ from recovery_service.models.content_approvals import ContentApproval
 from recovery_service.models.deliveries import Delivery, ReminderDay
 from recovery_service.models.devices import Destination, Device, EnrolmentCode
 from recovery_service.models.episodes import Episode
+from recovery_service.models.idempotency import AnsweredRequest
 from recovery_service.models.infrastructure import AttemptBucket, DirectoryEntry, WorkerHeartbeat
 from recovery_service.models.occurrences import Occurrence, OccurrenceAction
 from recovery_service.models.patients import Patient, PatientExternalId
@@ -36,6 +37,7 @@ __all__ = [
     "AdviceResponse",
     "Alert",
     "AlertEvent",
+    "AnsweredRequest",
     "Appointment",
     "AppointmentResponse",
     "AttemptBucket",

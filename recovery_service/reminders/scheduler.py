@@ -35,6 +35,7 @@ class Rhythm:
     tick: timedelta
     heartbeat: timedelta
     sweep: timedelta = timedelta(seconds=5)
+    purge: timedelta = timedelta(minutes=1)
 
 
 def run_worker(
@@ -90,13 +91,14 @@ def _scheduler(
     channels = list(loop.sender.channels)
     scheduler = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(len(channels) + len(loop.synced) + 5)},
+        executors={"default": ThreadPoolExecutor(len(channels) + len(loop.synced) + 6)},
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     steps = [
         ("materialise", rhythm.tick, partial(_materialise, loop, fallen)),
         ("sweep", max(rhythm.sweep, rhythm.tick), loop.sweep),
         ("notify", rhythm.tick, loop.notify),
+        ("purge", max(rhythm.purge, rhythm.tick), loop.purge),
         ("heartbeat", rhythm.heartbeat, beat),
         *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
         *((f"sync_{name}", rhythm.tick, partial(loop.sync, name)) for name in loop.synced),

@@ -27,6 +27,7 @@ WORKER: dict[str, set[str]] = {
     "site_holiday": {"SELECT"},
     "staff_absence": {"SELECT"},
     "staff_notice": {"INSERT", "SELECT", "UPDATE"},
+    "answered_request": {"DELETE"},
     "attempt_bucket": {"DELETE", "SELECT"},
     "clinic": {"SELECT"},
     "delivery": {"INSERT", "SELECT", "UPDATE"},
@@ -65,6 +66,7 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
         "procedure",
         "monitored_until",
     },
+    ("answered_request", "SELECT"): {"clinic_id", "actor_id", "key_hash", "expires_at"},
     ("check_in", "SELECT"): {"clinic_id", "episode_id", "local_date"},
     ("alert", "UPDATE"): {"state", "respond_by", "escalation", "version", "updated_at"},
     ("staff_member", "SELECT"): {
@@ -87,6 +89,7 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
     },
 }
 BEHIND_THE_LOOP = {
+    "answered_request",
     "check_in",
     "alert",
     "alert_event",
