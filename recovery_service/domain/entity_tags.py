@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-_LIST = re.compile(rf"\s*,*\s*{_TAG}(?:\s*,\s*(?:{_TAG})?)*")
+# Each space has one place where it can belong, so that no list takes long to be refused.
+_LIST = re.compile(rf"(?:\s*,)*\s*{_TAG}(?:\s*,(?:\s*{_TAG})?)*\s*")
 _EACH = re.compile(_TAG)
 
 
