@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Barrier, Thread
 from time import monotonic
 from typing import Any
@@ -25,6 +26,8 @@ from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.embedded_postgres import EmbeddedPostgres
 from recovery_service.models import AnsweredRequest, AuditEvent, Base, EnrolmentCode, Patient, Site
+from recovery_service.services.answered_requests import keep_answer
+from recovery_service.services.scope import patient_in_scope
 from tests.api.test_content_approvals import People, approving, people, renewing, unread
 from tests.api.test_patients import body
 from tests.calls import Caller
@@ -106,7 +109,7 @@ def test_two_people_may_choose_the_same_key(
 ) -> None:
     key = keyed("1")
     for somebody, role in ((clinic, "coordinator"), (clinic, "surgeon"), (other_clinic, "surgeon")):
-        call = Caller(client, lambda somebody=somebody, role=role: somebody.bearer(role))
+        call = Caller(client, partial(somebody.bearer, role))
         answer = call("POST", "/patients", json=body(), headers=key)
         assert (answer.status_code, REPLAYED in answer.headers) == (201, False)
     assert count(clinic, Patient) == 2
@@ -187,9 +190,7 @@ def test_a_repeat_about_what_is_no_longer_there_to_see_is_not_given(
     path = f"/patients/{patient.id}/enrolment-codes"
     assert staff("POST", path, json={}, headers=key).status_code == 201
     hidden = dict(repeats.IN_SCOPE)
-    hidden["patient_id"] = lambda session, actor, _: repeats.patient_in_scope(
-        session, actor, UUID(int=0)
-    )
+    hidden["patient_id"] = lambda session, actor, _: patient_in_scope(session, actor, UUID(int=0))
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(repeats, "IN_SCOPE", hidden)
         assert staff("POST", path, json={}, headers=key).status_code == 404
@@ -290,13 +291,13 @@ def test_while_the_first_is_being_answered_a_repeat_is_to_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     headers = clinic.bearer("admin") | keyed(str(uuid4()))
-    in_the_middle, go_on, real = Barrier(2), Barrier(2), repeats.keep_answer
+    in_the_middle, go_on = Barrier(2), Barrier(2)
     answers: list[Any] = []
 
     def linger(*args: Any, **named: Any) -> None:
         in_the_middle.wait(20)
         go_on.wait(20)
-        real(*args, **named)
+        keep_answer(*args, **named)
 
     def send(app: Flask) -> Any:
         return app.test_client().post("/api/v1/sites", json=SITE, headers=headers)
@@ -327,7 +328,7 @@ def test_an_answer_that_was_lost_on_the_way_is_given_again(
         f"Authorization: {clinic.bearer('coordinator')['Authorization']}\r\n"
         f'Idempotency-Key: "{key}"\r\nContent-Length: {len(payload)}\r\n\r\n'
     )
-    with socket.create_connection(server.server_address[:2]) as line:
+    with socket.create_connection(("127.0.0.1", server.server_port)) as line:
         line.sendall(head.encode() + payload)
     try:
         ends = monotonic() + 20
