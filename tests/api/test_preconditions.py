@@ -64,7 +64,7 @@ def test_of_ten_who_read_the_same_one_changes_it(
     assert (told.count(200), told.count(412)) == (1, 9), told
     (done,) = [each for each in answers if each.status_code == 200]
     (field,) = change
-    now = app.test_client().get(url, headers=bearer)
+    now: Any = app.test_client().get(url, headers=bearer)
     assert (now.json[field], now.headers["ETag"]) == (done.json[field], done.headers["ETag"])
     stale = [each for each in answers if each.status_code == 412]
     assert {each.headers["ETag"] for each in stale} == {done.headers["ETag"]}

@@ -241,6 +241,21 @@ def test_an_answer_that_was_moved_or_changed_is_not_given(
         assert admin("POST", "/sites", json=sent, headers=key).status_code == 500
 
 
+def test_an_answer_from_an_earlier_life_of_the_key_is_not_given(
+    clinic: ClinicWithStaff, admin: Caller, clock: ManualClock
+) -> None:
+    """Planted: answers that are not bound to their request."""
+    key, other = keyed(str(uuid4())), SITE | {"name": "South"}
+    admin("POST", "/sites", json=SITE, headers=key)
+    with transaction(clinic.id) as session:
+        earlier = session.scalars(select(AnsweredRequest.answer)).one()
+    clock.advance(timedelta(days=31))
+    assert admin("POST", "/sites", json=other, headers=key).status_code == 201
+    with transaction(clinic.id) as session:
+        session.scalars(select(AnsweredRequest)).one().answer = earlier
+    assert admin("POST", "/sites", json=other, headers=key).status_code == 500
+
+
 def test_a_key_is_kept_for_thirty_days_and_free_again_afterwards(
     clinic: ClinicWithStaff, admin: Caller, clock: ManualClock
 ) -> None:
