@@ -1,7 +1,7 @@
 """Two people who edit the same: nobody's work is lost. `test_guards` tries each route.
 
-Planted, each seen red: what is compared not locked until the commit; the tag read after what it
-stands for; the care team not counted as a change of the patient.
+Planted, each seen red: what is compared not locked until the commit; the care team not counted
+as a change of the patient.
 """
 
 from concurrent.futures import ThreadPoolExecutor

@@ -1,8 +1,8 @@
 """A POST that is repeated does nothing and is told what the first was told.
 
-Planted, each seen red: the key written after the commit, or before it and alone; a replay given
-before the role, the token or the object is looked at; a 5xx kept; another body let through; a key
-that two people share; the answer, or the code in it, stored in clear; a lock that is not taken.
+Planted, each seen red: the key written after the commit; a replay given before the object is
+looked up again; what failed kept; another body or address let through; a key that two people
+share; an answer that is not encrypted; a lock that is not taken; an expiry not looked at.
 """
 
 import socket

@@ -3,8 +3,8 @@
 The routes are those of the application. What is let off is written down here a second time,
 with its reason, so that nothing is let off by the way.
 
-Planted, each seen red: `If-Match` not looked at on one route; a PATCH that is served without its
-tag; a POST that opts out; a replay that is not looked up again in the actor's scope.
+Planted, each seen red: `If-Match` not compared for one method; one PATCH that opts out; a POST
+that opts out.
 """
 
 from collections.abc import Iterator
