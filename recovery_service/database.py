@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from recovery_service.clock import Clock, uptime
 from recovery_service.extensions import db
+from recovery_service.whole import Whole, current_whole
 
 _SCOPE = "SELECT set_config('app.clinic_id', %s, true)"
 _SCOPE_IN_TURN = f"{_SCOPE}, pg_advisory_xact_lock(%s)"
@@ -67,7 +68,14 @@ def within(clinic_id: UUID | None) -> Iterator[None]:
 
 @contextmanager
 def transaction(clinic_id: UUID | None = None) -> Iterator[Session]:
-    """Run one use-case: everything is committed at the end, or nothing is."""
+    """Run one use-case: everything is committed at the end, or nothing is.
+
+    Inside a `whole` it is a part of that, and is committed with it.
+    """
+    if (outer := current_whole.get()) is not None:
+        with outer.part(_clinic.get(), clinic_id) as session:
+            yield session
+        return
     with within(clinic_id or _clinic.get()):
         session = db.session()
         try:
@@ -78,6 +86,19 @@ def transaction(clinic_id: UUID | None = None) -> Iterator[Session]:
             raise
         finally:
             db.session.remove()
+
+
+@contextmanager
+def whole() -> Iterator[Whole]:
+    """Commit what happens inside at once, whatever `transaction()` blocks it consists of.
+
+    So that what the edge adds to a use-case, before or after, stands or falls with it.
+    """
+    if (outer := current_whole.get()) is not None:
+        yield outer
+        return
+    with transaction() as session, Whole(session).entered() as made:
+        yield made
 
 
 def one_trip(statement: str, values: Mapping[str, Any], *, clinic_id: UUID) -> list[Any]:

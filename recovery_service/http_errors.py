@@ -62,6 +62,7 @@ class Problem:
     errors: tuple[FieldError, ...] = ()
     stored: Mapping[str, Any] | None = None
     members: Mapping[str, Any] = field(default_factory=dict)
+    etag: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the members of RFC 9457 and ours."""
@@ -78,6 +79,8 @@ class Problem:
             told["errors"] = [each._asdict() for each in self.errors]
         if self.stored is not None:
             told["stored"] = self.stored
+        if self.etag is not None:
+            told["etag"] = self.etag
         return told
 
 
@@ -97,7 +100,7 @@ def init_errors(app: Flask, *, title: Title = english_title, page: Page | None =
     keep the English one. `page` renders a problem as HTML for a browser.
     """
     app.extensions[EXTENSION] = (title, page or plain_page)
-    app.register_error_handler(RecoveryError, _answer_refusal)
+    app.register_error_handler(RecoveryError, answer_refusal)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(marshmallow.ValidationError, _answer_invalid)
     app.register_error_handler(sqlalchemy.exc.SQLAlchemyError, _answer_database)
@@ -105,12 +108,13 @@ def init_errors(app: Flask, *, title: Title = english_title, page: Page | None =
     app.register_error_handler(Exception, _answer_unexpected)
 
 
-def _answer_refusal(error: RecoveryError) -> Response:
+def answer_refusal(error: RecoveryError) -> Response:
+    """Answer the current request with a refusal."""
     status = status_of(type(error))
     if status == STATUS[RecoveryError]:
         return _answer_unexpected(error)
     headers = {}
-    if isinstance(error, errors.TooManyRequests | errors.Unavailable):
+    if isinstance(error, errors.TooManyRequests | errors.Unavailable | errors.StillRunning):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
@@ -135,14 +139,14 @@ def _answer_http(error: HTTPException) -> Response | HTTPException:
 
 
 def _answer_invalid(error: marshmallow.ValidationError) -> Response:
-    return _answer_refusal(errors.Invalid(errors=field_errors(error.messages)))
+    return answer_refusal(errors.Invalid(errors=field_errors(error.messages)))
 
 
 def _answer_database(error: Exception) -> Response:
     if not is_passing(error):
         return _answer_unexpected(error)
     log.error("database_unavailable", **logs.failure(error))
-    return _answer_refusal(errors.Unavailable(_RETRY_AFTER))
+    return answer_refusal(errors.Unavailable(_RETRY_AFTER))
 
 
 def is_passing(error: Exception) -> bool:
@@ -184,6 +188,7 @@ def _answer(
         errors=error.errors if error else (),
         stored=stored if isinstance(stored, Mapping) else None,
         members=getattr(error, "members", {}),
+        etag=headers.get("ETag"),
     )
     response = (
         Response(orjson.dumps(problem.as_json()), content_type=PROBLEM)

@@ -27,6 +27,7 @@ from recovery_service.extensions import db
 from recovery_service.logs import configure_logs
 from recovery_service.migrations import FOLDER, upgrade
 from recovery_service.reminders.channels.vapid import new_private_key
+from tests.calls import PoliteClient
 from tests.factories import ClinicWithStaff, make_clinic
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -138,6 +139,7 @@ def environ_for(postgres: EmbeddedPostgres, database: str, **changes: str) -> di
 def running_app(settings: Settings, clock: ManualClock, *, worker: bool = False) -> Iterator[Flask]:
     """Compose an application and give its connections back afterwards."""
     app = create_app(settings, clock=clock, worker=worker)
+    app.test_client_class = PoliteClient
     try:
         yield app
     finally:

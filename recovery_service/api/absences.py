@@ -44,7 +44,7 @@ def create(new: NewAbsence, staff_id: UUID) -> StaffAbsence:
     return absence
 
 
-@blueprint.delete("/<uuid:absence_id>")
+@blueprint.delete("/<uuid:absence_id>", unconditional="an absence is never changed")
 @allow(Role.ADMIN)
 @blueprint.response(204)
 def remove(staff_id: UUID, absence_id: UUID) -> None:

@@ -24,6 +24,7 @@ from recovery_service.services.appointment_views import (
     view_appointment,
 )
 from recovery_service.services.booking import NewAppointment
+from recovery_service.services.object_tags import tag_of_appointment
 from recovery_service.services.scope import episode_in_scope
 
 log = structlog.get_logger()
@@ -73,7 +74,22 @@ def create(new: NewAppointment, episode_id: UUID) -> AppointmentView:
     return view
 
 
-@blueprint.patch("/appointments/<uuid:appointment_id>")
+@blueprint.get("/appointments/<uuid:appointment_id>", tag=tag_of_appointment)
+@allow(*CARE)
+@blueprint.response(200, AppointmentSchema)
+def show(appointment_id: UUID) -> AppointmentView:
+    """Show an appointment."""
+    actor, now = current_actor(), request_time()
+    with transaction() as session:
+        row = booking.find_appointment(session, actor, appointment_id)
+        audit.record(
+            session, actor, "appointment_read", "appointment", row.id,
+            patient_id=row.patient_id, now=now,
+        )  # fmt: skip
+        return view_appointment(session, row, now=now)
+
+
+@blueprint.patch("/appointments/<uuid:appointment_id>", tag=tag_of_appointment)
 @allow(*CARE)
 @blueprint.arguments(AppointmentChanges)
 @blueprint.response(200, AppointmentSchema)

@@ -10,10 +10,23 @@ from flask_smorest import Blueprint
 from marshmallow import fields
 from webargs.flaskparser import FlaskParser
 
+from recovery_service.api.guards import (
+    CLIENT_ID,
+    CONDITION,
+    KEY,
+    TAGGED,
+    UndeclaredGuardError,
+    document_guard,
+    guard_of,
+    marked,
+)
 from recovery_service.api.json_body import StrictParser
+from recovery_service.api.preconditions import conditional, retagged, tagged
+from recovery_service.api.repeats import once
 from recovery_service.api.schemas.base import ProblemSchema
 from recovery_service.errors import ClientIdReused, FieldError, Invalid
 from recovery_service.http_errors import PROBLEM
+from recovery_service.services.object_tags import ObjectTag
 
 View = TypeVar("View", bound=Callable[..., Any])
 SchemaLike = marshmallow.Schema | type[marshmallow.Schema]
@@ -31,41 +44,87 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc] # the package is untyped
 
     Beyond flask-smorest's: bodies are read by `json_body`; arguments in the
     query that no schema of the route declares are refused, also on routes that
-    take none; schemas are built once, not once a request.
+    take none; schemas are built once, not once a request; what is done twice,
+    or by two people at once, is done once (see `guards`).
     """
 
     ARGUMENTS_PARSER: ClassVar[FlaskParser] = StrictParser()
 
     def __init__(self, name: str, import_name: str, **options: Any) -> None:
         super().__init__(name, import_name, **options)
+        self._prepare_doc_cbks.append(document_guard)
         self._declared: dict[tuple[str, str], dict[str, bool]] = {}
         self.before_request(self._refuse_undeclared_arguments)
 
     # The verbs and `response` are flask-smorest's; here they keep a view's type.
 
-    def get(self, rule: str, **options: Any) -> Decorator:
-        """Serve a view at GET, and at HEAD."""
-        return self._route(rule, "GET", options)
+    def get(self, rule: str, *, tag: ObjectTag | None = None, **options: Any) -> Decorator:
+        """Serve a view at GET, and at HEAD; `tag` is the ETag of what is shown."""
 
-    def post(self, rule: str, **options: Any) -> Decorator:
-        """Serve a view at POST."""
-        return self._route(rule, "POST", options)
+        def guard(view: View) -> View:
+            return marked(tagged(tag, view), TAGGED) if tag else view
+
+        return self._route(rule, "GET", options, guard)
+
+    def post(
+        self, rule: str, *, keyless: str = "", tag: ObjectTag | None = None, **options: Any
+    ) -> Decorator:
+        """Serve a view at POST, once for each Idempotency-Key.
+
+        Not so where the client sends the id (see `idempotent`), or where `keyless` says why a
+        repeat does no harm. `tag` is the ETag of the object that was acted on.
+        """
+
+        def guard(view: View) -> View:
+            acting = retagged(tag, view) if tag else view
+            if keyless or guard_of(view) == CLIENT_ID:
+                return marked(acting, keyless or CLIENT_ID)
+            return marked(once(acting), KEY)
+
+        return self._route(rule, "POST", options, guard)
 
     def put(self, rule: str, **options: Any) -> Decorator:
-        """Serve a view at PUT."""
-        return self._route(rule, "PUT", options)
+        """Serve a view at PUT; see `_edit`."""
+        return self._edit(rule, "PUT", **options)
 
     def patch(self, rule: str, **options: Any) -> Decorator:
-        """Serve a view at PATCH."""
-        return self._route(rule, "PATCH", options)
+        """Serve a view at PATCH; see `_edit`."""
+        return self._edit(rule, "PATCH", **options)
 
     def delete(self, rule: str, **options: Any) -> Decorator:
-        """Serve a view at DELETE."""
-        return self._route(rule, "DELETE", options)
+        """Serve a view at DELETE; see `_edit`."""
+        return self._edit(rule, "DELETE", **options)
 
-    def _route(self, rule: str, method: str, options: dict[str, Any]) -> Decorator:
-        decorate: Decorator = self.route(rule, methods=[method], **options)
-        return decorate
+    def _edit(
+        self,
+        rule: str,
+        method: str,
+        *,
+        tag: ObjectTag | None = None,
+        unconditional: str = "",
+        **options: Any,
+    ) -> Decorator:
+        """Serve an edit: only if the object is as `If-Match` says, by its `tag`.
+
+        Or `unconditional` says why nobody's work can be overwritten; one of the two it must be.
+        """
+        if (tag is None) is not bool(unconditional):
+            raise UndeclaredGuardError(f"{method} {rule}")
+
+        def guard(view: View) -> View:
+            return marked(conditional(tag, view), CONDITION) if tag else marked(view, unconditional)
+
+        return self._route(rule, method, options, guard)
+
+    def _route(
+        self, rule: str, method: str, options: dict[str, Any], guard: Callable[[View], View]
+    ) -> Decorator:
+        register: Decorator = self.route(rule, methods=[method], **options)
+
+        def serve(view: View) -> View:
+            return register(guard(view))
+
+        return serve  # type: ignore[return-value] # a function is a protocol of its own
 
     def response(
         self, status_code: int, schema: SchemaLike | None = None, **options: Any
@@ -103,7 +162,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc] # the package is untyped
                 content_type=PROBLEM,
                 description="`client_id_reused`: `stored` is the object that stands",
             )(shown)
-            return documented
+            return marked(documented, CLIENT_ID)
 
         return decorate
 

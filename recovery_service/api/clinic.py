@@ -12,12 +12,13 @@ from recovery_service.domain.access import STAFF, Role
 from recovery_service.extensions import parts
 from recovery_service.models import Clinic
 from recovery_service.services.clinics import change_clinic, clinic_of
+from recovery_service.services.object_tags import tag_of_clinic
 
 log = structlog.get_logger()
 blueprint = ApiBlueprint("clinic", __name__, url_prefix="/clinic", description="The clinic itself")
 
 
-@blueprint.get("")
+@blueprint.get("", tag=tag_of_clinic)
 @allow(*STAFF)
 @blueprint.response(200, ClinicSchema)
 def show() -> Clinic:
@@ -26,7 +27,7 @@ def show() -> Clinic:
         return clinic_of(session, current_actor())
 
 
-@blueprint.patch("")
+@blueprint.patch("", tag=tag_of_clinic)
 @allow(Role.ADMIN)
 @blueprint.arguments(ClinicChanges)
 @blueprint.response(200, ClinicSchema)

@@ -48,7 +48,7 @@ def index(page: PageRequest) -> Page[dict[str, Any]]:
     return _PLACES.page(shown, page.limit, lambda each: (each["created_at"], each["id"]))
 
 
-@blueprint.put("/<uuid:device_id>")
+@blueprint.put("/<uuid:device_id>", unconditional="a device reports how it is itself")
 @allow(Role.PATIENT)
 @blueprint.arguments(DeviceRequest)
 @blueprint.response(200, DeviceSchema)
@@ -73,7 +73,7 @@ def put(report: DeviceReport, device_id: UUID) -> tuple[dict[str, Any], int]:
     return _shown(device, pushes.get(device_id)), 201 if created else 200
 
 
-@blueprint.delete("/<uuid:device_id>")
+@blueprint.delete("/<uuid:device_id>", unconditional="the patient's own, whatever it said")
 @allow(Role.PATIENT)
 @blueprint.response(204)
 def delete(device_id: UUID) -> None:

@@ -32,6 +32,10 @@ Instants are RFC 3339 with an offset, local dates `YYYY-MM-DD`, local times `HH:
 names; ids are opaque. Unknown fields and unknown query arguments are refused. Lists take `limit`
 and `cursor` and answer `items` and `next_cursor`. Bodies have at most 256 KiB.
 
+A POST can be repeated: by the `id` that the client chose, or by its `Idempotency-Key`, a new
+UUID in double quotes for each thing to be done. What staff share is read with an `ETag`, and an
+edit names it in `If-Match`.
+
 Every error is an `{PROBLEM}` object; decide by its `code`. The codes, one by one:
 [{REFERENCE}#codes]({REFERENCE}#codes).
 """

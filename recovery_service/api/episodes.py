@@ -25,6 +25,7 @@ from recovery_service.extensions import parts
 from recovery_service.models import Episode, Patient
 from recovery_service.services import audit, episodes
 from recovery_service.services.episode_views import EpisodeView, episodes_of, view_episode
+from recovery_service.services.object_tags import tag_of_episode
 from recovery_service.services.scope import episode_in_scope, patient_in_scope
 
 log = structlog.get_logger()
@@ -65,7 +66,7 @@ def create(new: NewEpisode, patient_id: UUID) -> EpisodeView:
     return view
 
 
-@blueprint.get("/episodes/<uuid:episode_id>")
+@blueprint.get("/episodes/<uuid:episode_id>", tag=tag_of_episode)
 @allow(*CARE)
 @blueprint.response(200, EpisodeSchema)
 def show(episode_id: UUID) -> EpisodeView:
@@ -80,7 +81,7 @@ def show(episode_id: UUID) -> EpisodeView:
         return view_episode(session, episode, patient, now=now)
 
 
-@blueprint.patch("/episodes/<uuid:episode_id>")
+@blueprint.patch("/episodes/<uuid:episode_id>", tag=tag_of_episode)
 @allow(*CARE)
 @blueprint.arguments(EpisodePatch)
 @blueprint.response(200, EpisodeSchema)
@@ -97,7 +98,7 @@ def change(changes: dict[str, Any], episode_id: UUID) -> EpisodeView:
     return _edited("episode_changed", episode_id, apply)
 
 
-@blueprint.post("/episodes/<uuid:episode_id>/hold")
+@blueprint.post("/episodes/<uuid:episode_id>/hold", tag=tag_of_episode)
 @allow(*CLINICIANS)
 @blueprint.arguments(HoldRequest)
 @blueprint.response(200, EpisodeSchema)
@@ -111,7 +112,7 @@ def hold(wish: dict[str, Any], episode_id: UUID) -> EpisodeView:
     return _edited("episode_held", episode_id, apply)
 
 
-@blueprint.post("/episodes/<uuid:episode_id>/release")
+@blueprint.post("/episodes/<uuid:episode_id>/release", tag=tag_of_episode)
 @allow(*CLINICIANS)
 @blueprint.arguments(ReleaseRequest)
 @blueprint.response(200, EpisodeSchema)
@@ -125,7 +126,7 @@ def release(wish: dict[str, Any], episode_id: UUID) -> EpisodeView:
     return _edited("episode_released", episode_id, apply)
 
 
-@blueprint.post("/episodes/<uuid:episode_id>/end")
+@blueprint.post("/episodes/<uuid:episode_id>/end", tag=tag_of_episode)
 @allow(*CLINICIANS)
 @blueprint.arguments(EndRequest)
 @blueprint.response(200, EpisodeSchema)

@@ -36,7 +36,7 @@ def show() -> Response:
     return jsonify(_me())
 
 
-@blueprint.patch("")
+@blueprint.patch("", unconditional="it is the patient's own, and a merge of what is named")
 @allow(Role.PATIENT)
 @blueprint.arguments(MeRequest)
 @blueprint.response(200, MeSchema)

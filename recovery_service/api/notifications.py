@@ -56,7 +56,7 @@ def index(page: PageRequest) -> Page[dict[str, Any]]:
     return _PLACES.page(shown, page.limit, lambda each: (each["sent_at"], each["id"]))
 
 
-@blueprint.post("/<notification_id>/receipt")
+@blueprint.post("/<notification_id>/receipt", keyless="the first receipt of an event stands")
 @allow(Role.PATIENT)
 @blueprint.arguments(ReceiptRequest)
 @blueprint.response(200, ReceiptSchema)

@@ -28,6 +28,7 @@ from recovery_service.models import Patient
 from recovery_service.services import audit, patients
 from recovery_service.services.addresses import replace_addresses
 from recovery_service.services.enrolment import renew_code
+from recovery_service.services.object_tags import tag_of_patient
 from recovery_service.services.patient_views import PatientView, view_patient
 from recovery_service.services.patients import NewPatient, care_team_of
 from recovery_service.services.scope import current_episode, patient_in_scope
@@ -62,7 +63,7 @@ def create(new: NewPatient) -> dict[str, Any]:
     }
 
 
-@blueprint.get("/<uuid:patient_id>")
+@blueprint.get("/<uuid:patient_id>", tag=tag_of_patient)
 @allow(*CARE)
 @blueprint.response(200, PatientSchema)
 def show(patient_id: UUID) -> PatientView:
@@ -74,7 +75,7 @@ def show(patient_id: UUID) -> PatientView:
         return view_patient(session, patient, now=now)
 
 
-@blueprint.patch("/<uuid:patient_id>")
+@blueprint.patch("/<uuid:patient_id>", tag=tag_of_patient)
 @allow(*CARE)
 @blueprint.arguments(PatientChanges)
 @blueprint.response(200, PatientSchema)
@@ -115,7 +116,7 @@ def new_code(wish: dict[str, Any], patient_id: UUID) -> dict[str, str | None]:
     return {"enrolment_code": made.code}
 
 
-@blueprint.put("/<uuid:patient_id>/addresses")
+@blueprint.put("/<uuid:patient_id>/addresses", tag=tag_of_patient)
 @allow(*CARE)
 @blueprint.arguments(AddressesRequest)
 @blueprint.response(200, AddressList)
@@ -125,12 +126,13 @@ def put_addresses(wish: dict[str, Any], patient_id: UUID) -> dict[str, Any]:
     with transaction() as session:
         patient = patient_in_scope(session, actor, patient_id)
         rows = replace_addresses(session, patient, wish["addresses"], now=now)
+        patients.touch(patient, now=now)
         _record(session, patient, "addresses_changed")
     log.info("addresses_changed", patient_id=patient_id)
     return {"addresses": rows}
 
 
-@blueprint.put("/<uuid:patient_id>/care-team")
+@blueprint.put("/<uuid:patient_id>/care-team", tag=tag_of_patient)
 @allow(*CARE)
 @blueprint.arguments(CareTeamRequest)
 @blueprint.response(200, CareTeamSchema)
@@ -140,6 +142,7 @@ def put_care_team(wish: dict[str, Sequence[UUID]], patient_id: UUID) -> dict[str
     with transaction() as session:
         patient = patient_in_scope(session, actor, patient_id)
         patients.set_care_team(session, patient, wish["staff"], now=now)
+        patients.touch(patient, now=now)
         _record(session, patient, "care_team_changed")
         members = care_team_of(session, patient)
     log.info("care_team_changed", patient_id=patient_id)

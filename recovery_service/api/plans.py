@@ -28,6 +28,7 @@ from recovery_service.errors import InvalidField, NoSuchObject
 from recovery_service.extensions import parts
 from recovery_service.models import Episode, PlanItem, PlanRevision
 from recovery_service.services import audit, plan_drafts, plan_edits, plans, templates
+from recovery_service.services.object_tags import tag_of_plan
 from recovery_service.services.plan_edits import NewItem
 from recovery_service.services.plan_restoring import restore_revision
 from recovery_service.services.plans import PlanView, RevisionView
@@ -45,7 +46,7 @@ blueprint = ApiBlueprint(
 _REVISIONS = Keyset("plan-revisions", int)
 
 
-@blueprint.post("")
+@blueprint.post("", tag=tag_of_plan)
 @allow(*CARE)
 @blueprint.arguments(DraftRequest)
 @blueprint.response(201, PlanSchema)
@@ -68,7 +69,7 @@ def draft(wish: dict[str, Any], episode_id: UUID) -> PlanView:
     return view
 
 
-@blueprint.get("")
+@blueprint.get("", tag=tag_of_plan)
 @allow(*CARE)
 @blueprint.response(200, PlanSchema)
 def show(episode_id: UUID) -> PlanView:
@@ -89,7 +90,7 @@ def show(episode_id: UUID) -> PlanView:
     return view
 
 
-@blueprint.patch("")
+@blueprint.patch("", tag=tag_of_plan)
 @allow(*CARE)
 @blueprint.arguments(DraftChanges)
 @blueprint.response(200, RevisionViewSchema)
@@ -109,7 +110,7 @@ def change(changes: dict[str, Any], episode_id: UUID) -> RevisionView:
     return view
 
 
-@blueprint.post("/items")
+@blueprint.post("/items", tag=tag_of_plan)
 @allow(*CARE)
 @blueprint.arguments(NewItemRequest)
 @blueprint.response(201, ItemSchema)
@@ -123,7 +124,7 @@ def add_item(new: NewItem, episode_id: UUID) -> PlanItem:
     return item
 
 
-@blueprint.patch("/items/<uuid:item_id>")
+@blueprint.patch("/items/<uuid:item_id>", tag=tag_of_plan)
 @allow(*CARE)
 @blueprint.arguments(ItemChanges)
 @blueprint.response(200, ItemSchema)
@@ -137,7 +138,7 @@ def change_item(changes: dict[str, Any], episode_id: UUID, item_id: UUID) -> Pla
     return item
 
 
-@blueprint.delete("/items/<uuid:item_id>")
+@blueprint.delete("/items/<uuid:item_id>", tag=tag_of_plan)
 @allow(*CARE)
 @blueprint.response(204)
 def remove_item(episode_id: UUID, item_id: UUID) -> None:
@@ -149,7 +150,7 @@ def remove_item(episode_id: UUID, item_id: UUID) -> None:
     log.info("plan_item_removed", episode_id=episode_id, item_id=item_id)
 
 
-@blueprint.post("/publish")
+@blueprint.post("/publish", tag=tag_of_plan)
 @allow(*CLINICIANS)
 @blueprint.arguments(PublishRequest)
 @blueprint.response(200, PlanSchema)
@@ -195,7 +196,7 @@ def revisions(page: PageRequest, episode_id: UUID) -> Page[PlanRevision]:
     return _REVISIONS.page(rows[: page.limit + 1], page.limit, lambda row: (row.number,))
 
 
-@blueprint.post("/revisions/<int:number>/restore")
+@blueprint.post("/revisions/<int:number>/restore", tag=tag_of_plan)
 @allow(*CARE)
 @blueprint.response(201, PlanSchema)
 def restore(episode_id: UUID, number: int) -> PlanView:

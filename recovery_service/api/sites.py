@@ -25,6 +25,7 @@ from recovery_service.domain.access import STAFF, Role
 from recovery_service.errors import NoSuchObject
 from recovery_service.models import Site, SiteHoliday
 from recovery_service.services import sites
+from recovery_service.services.object_tags import tag_of_holidays, tag_of_site
 from recovery_service.services.sites import NewSite, site_in_scope
 
 log = structlog.get_logger()
@@ -59,7 +60,7 @@ def create(new: NewSite) -> Site:
     return site
 
 
-@blueprint.get("/<uuid:site_id>")
+@blueprint.get("/<uuid:site_id>", tag=tag_of_site)
 @allow(*STAFF)
 @blueprint.response(200, SiteSchema)
 def show(site_id: UUID) -> Site:
@@ -68,7 +69,7 @@ def show(site_id: UUID) -> Site:
         return site_in_scope(session, current_actor(), site_id)
 
 
-@blueprint.patch("/<uuid:site_id>")
+@blueprint.patch("/<uuid:site_id>", tag=tag_of_site)
 @allow(Role.ADMIN)
 @blueprint.arguments(SiteChanges)
 @blueprint.response(200, SiteSchema)
@@ -80,7 +81,7 @@ def change(changes: dict[str, Any], site_id: UUID) -> Site:
     return site
 
 
-@blueprint.get("/<uuid:site_id>/holidays")
+@blueprint.get("/<uuid:site_id>/holidays", tag=tag_of_holidays)
 @allow(*STAFF)
 @blueprint.query(PageArguments)
 @blueprint.response(200, HolidayList)
@@ -93,7 +94,7 @@ def holidays(page: PageRequest, site_id: UUID) -> Page[SiteHoliday]:
     return _HOLIDAYS.page(rows, page.limit, lambda holiday: (holiday.day,))
 
 
-@blueprint.put("/<uuid:site_id>/holidays")
+@blueprint.put("/<uuid:site_id>/holidays", tag=tag_of_holidays)
 @allow(Role.ADMIN)
 @blueprint.arguments(HolidaysRequest)
 @blueprint.response(200, HolidayList)
@@ -108,7 +109,7 @@ def put_holidays(days: dict[date, str], site_id: UUID) -> Page[SiteHoliday]:
     return Page(rows, None)
 
 
-@blueprint.post("/<uuid:site_id>/holidays")
+@blueprint.post("/<uuid:site_id>/holidays", tag=tag_of_holidays)
 @allow(Role.ADMIN)
 @blueprint.arguments(HolidayRequest)
 @blueprint.response(201, HolidaySchema)
@@ -122,7 +123,7 @@ def add_holiday(new: dict[str, Any], site_id: UUID) -> SiteHoliday:
     return holiday
 
 
-@blueprint.delete("/<uuid:site_id>/holidays/<day>")
+@blueprint.delete("/<uuid:site_id>/holidays/<day>", unconditional="a day is closed or it is not")
 @allow(Role.ADMIN)
 @blueprint.response(204)
 def remove_holiday(site_id: UUID, day: str) -> None:

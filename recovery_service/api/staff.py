@@ -15,6 +15,7 @@ from recovery_service.domain.access import STAFF, Role
 from recovery_service.extensions import parts
 from recovery_service.models import StaffMember
 from recovery_service.services import staff
+from recovery_service.services.object_tags import tag_of_member
 from recovery_service.services.staff import NewStaffMember
 
 log = structlog.get_logger()
@@ -49,7 +50,18 @@ def create(new: NewStaffMember) -> dict[str, Any]:
     return _in_full(member)
 
 
-@blueprint.patch("/<uuid:staff_id>")
+@blueprint.get("/<uuid:staff_id>", tag=tag_of_member)
+@allow(*STAFF)
+@blueprint.response(200, StaffMemberSchema)
+def show(staff_id: UUID) -> dict[str, Any]:
+    """Show somebody; address and settings are shown to admins."""
+    actor = current_actor()
+    with transaction() as session:
+        member = staff.member_in_scope(session, actor, staff_id)
+    return _in_full(member) if actor.has(Role.ADMIN) else _in_short(member)
+
+
+@blueprint.patch("/<uuid:staff_id>", tag=tag_of_member)
 @allow(Role.ADMIN)
 @blueprint.arguments(StaffChanges)
 @blueprint.response(200, StaffMemberSchema)

@@ -21,7 +21,7 @@ blueprint = ApiBlueprint(
 )
 
 
-@blueprint.post("/refresh")
+@blueprint.post("/refresh", keyless="the same refresh token gets the same successor")
 @allow_anyone("the refresh token is the proof")
 @blueprint.arguments(RefreshRequest)
 @blueprint.response(200, TokenPairSchema)
@@ -44,7 +44,7 @@ def refresh(body: dict[str, str]) -> TokenPair:
     return pair
 
 
-@blueprint.delete("/current")
+@blueprint.delete("/current", unconditional="a token is never changed")
 @allow(*Role)
 @blueprint.response(204)
 def delete() -> None:

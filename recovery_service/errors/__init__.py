@@ -36,12 +36,14 @@
     │   │   └── PlanNotApproved      plan_not_approved
     │   ├── PhaseFactsChanged        phase_facts_changed
     │   ├── ContentChanged           content_changed
-    │   └── ApprovalWithdrawn        approval_withdrawn
+    │   ├── ApprovalWithdrawn        approval_withdrawn
+    │   └── StillRunning             still_running
     ├── Invalid                      invalid
     │   ├── InvalidField             invalid_field
     │   ├── InvalidCursor            invalid_cursor
     │   ├── SurgeryDateNeeded        surgery_date_needed
     │   ├── BackTestTooLarge         back_test_too_large
+    │   ├── IdempotencyKeyReused     idempotency_key_reused
     │   └── EnrolmentCodeInvalid     enrolment_code_invalid
     ├── PreconditionFailed           precondition_failed
     │   └── RevisionStale            revision_stale
@@ -57,7 +59,9 @@
     ├── TooManyRequests              too_many_requests
     ├── TooLarge                     too_large
     ├── Malformed                    malformed
-    │   └── MalformedJson            malformed_json
+    │   ├── MalformedJson            malformed_json
+    │   ├── MalformedHeader          malformed_header
+    │   └── IdempotencyKeyMissing    idempotency_key_missing
     ├── UnsupportedMediaType         unsupported_media_type
     ├── MethodNotAllowed             method_not_allowed
     └── Unavailable                  unavailable
@@ -116,15 +120,19 @@ from recovery_service.errors.conflicts import (
     PlanEnded,
     PlanNotApproved,
     SandboxBusy,
+    StillRunning,
     TooManyDevices,
 )
 from recovery_service.errors.invalid import (
     BackTestTooLarge,
     EnrolmentCodeInvalid,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
     Invalid,
     InvalidCursor,
     InvalidField,
     Malformed,
+    MalformedHeader,
     MalformedJson,
     SurgeryDateNeeded,
     TooLarge,
@@ -168,11 +176,14 @@ __all__ = [
     "ExternalIdKnown",
     "FieldError",
     "Forbidden",
+    "IdempotencyKeyMissing",
+    "IdempotencyKeyReused",
     "Invalid",
     "InvalidCursor",
     "InvalidField",
     "LastAdmin",
     "Malformed",
+    "MalformedHeader",
     "MalformedJson",
     "MessagesClosed",
     "MethodNotAllowed",
@@ -195,6 +206,7 @@ __all__ = [
     "SecondFactorNeeded",
     "SessionExpired",
     "SignInFailed",
+    "StillRunning",
     "SurgeryDateNeeded",
     "TooLarge",
     "TooManyDevices",

@@ -8,8 +8,8 @@ class FieldError(NamedTuple):
     """What is wrong with one field.
 
     ``pointer`` is a JSON pointer into the body (``/episode/discharge_date``;
-    the empty string is the whole body) or, for an argument in the query, its
-    name after a question mark (``?limit``).
+    the empty string is the whole body); for an argument in the query, its name
+    after a question mark (``?limit``); for a header, its name.
     """
 
     pointer: str

@@ -320,3 +320,16 @@ class PhaseFactsChanged(Conflict):
         message = "These are not the facts and decisions as they stand."
         super().__init__(message, errors=[FieldError("/facts_version", message)])
         self.phase = phase
+
+
+class StillRunning(Conflict):
+    """A request with this Idempotency-Key is still being answered; repeat it soon.
+
+    ``retry_after`` is in whole seconds.
+    """
+
+    code = "still_running"
+
+    def __init__(self, retry_after: int = 1) -> None:
+        super().__init__(f"Send the same request again in {retry_after} seconds.")
+        self.retry_after = retry_after

@@ -70,6 +70,17 @@ class EnrolmentCodeInvalid(Invalid):
         )
 
 
+class IdempotencyKeyReused(Invalid):
+    """This Idempotency-Key was already used for another request; choose a new one."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            errors=[FieldError("Idempotency-Key", "Used before, for another request.")]
+        )
+
+
 class Malformed(RecoveryError):
     """The request cannot be read."""
 
@@ -80,6 +91,26 @@ class MalformedJson(Malformed):
     """The body is not the JSON of RFC 8259 in UTF-8."""
 
     code = "malformed_json"
+
+
+class MalformedHeader(Malformed):
+    """A header is not written as its specification says; the error names it."""
+
+    code = "malformed_header"
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}", errors=[FieldError(name, message)])
+        self.name = name
+
+
+class IdempotencyKeyMissing(Malformed):
+    """Send an Idempotency-Key, new for each request and the same for its repeats."""
+
+    code = "idempotency_key_missing"
+
+    def __init__(self) -> None:
+        message = 'Send the header Idempotency-Key: "<a new UUID>".'
+        super().__init__(message, errors=[FieldError("Idempotency-Key", message)])
 
 
 class TooLarge(RecoveryError):

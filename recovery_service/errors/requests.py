@@ -1,6 +1,6 @@
 """What is not there, has changed meanwhile, or cannot be answered now."""
 
-from recovery_service.errors.base import RecoveryError
+from recovery_service.errors.base import FieldError, RecoveryError
 
 
 class NotFound(RecoveryError):
@@ -48,6 +48,10 @@ class RevisionMissing(PreconditionRequired):
     """Send the entity tag of what you read as ``If-Match``."""
 
     code = "revision_missing"
+
+    def __init__(self) -> None:
+        message = "Send the header If-Match with the ETag of what you read."
+        super().__init__(message, errors=[FieldError("If-Match", message)])
 
 
 class MethodNotAllowed(RecoveryError):

@@ -13,6 +13,7 @@ from recovery_service.models.content_approvals import ContentApproval
 from recovery_service.models.deliveries import Delivery, ReminderDay
 from recovery_service.models.devices import Destination, Device, EnrolmentCode
 from recovery_service.models.episodes import Episode
+from recovery_service.models.idempotency import AnsweredRequest
 from recovery_service.models.infrastructure import AttemptBucket, DirectoryEntry, WorkerHeartbeat
 from recovery_service.models.messages import Message, MessageThread, MessageWithdrawal
 from recovery_service.models.notices import PatientNotice, StaffNotice
@@ -45,6 +46,7 @@ __all__ = [
     "Alert",
     "AlertBudgetDay",
     "AlertEvent",
+    "AnsweredRequest",
     "Appointment",
     "AppointmentResponse",
     "AttemptBucket",

@@ -20,6 +20,7 @@ from recovery_service.reminders.dispatch import (
 from recovery_service.reminders.escalation import escalate
 from recovery_service.reminders.notices import Book, notify
 from recovery_service.reminders.planner import Materialised, RuleBook, materialise
+from recovery_service.reminders.retention import forget_answers
 from recovery_service.reminders.sweep import Swept, sweep
 from recovery_service.reminders.syncing import CHANNELS, sync
 
@@ -158,6 +159,17 @@ class Loop:
         self._count(**counts)
         return counts
 
+    def purge(self) -> int:
+        """Take away what has been kept long enough."""
+        now, total = self.sender.clock(), 0
+        while not self.stopping.is_set():
+            done = forget_answers(self.sender.transaction, now=now, batch=self._batch)
+            total += done
+            if done < self._batch:
+                break
+        self._count(purged=total)
+        return total
+
     def figures(self) -> dict[str, Any]:
         """Return what was done since the start, by name and by channel, and how late."""
         with self._lock:
@@ -190,11 +202,11 @@ def tick_once(sender: Sender, *, batch: int = BATCH) -> Counts:
     with ThreadPoolExecutor(max(len(sender.channels), 1)) as threads:
         sent = list(threads.map(loop.send, sender.channels))
         sent += threads.map(loop.sync, loop.synced)
-    swept = loop.sweep()
+    swept, purged = loop.sweep(), loop.purge()
     escalated = loop.escalate()
     loop.count_alerts()
     told = [loop.notify(name, book) for name, book in loop.notified]
     counts: Counts = Counter(materialised=done.due, missed=done.missed, poisoned=done.poisoned)
     for each in sent + told:
         counts += each
-    return counts + Counter(swept=swept.closed, escalated=escalated)
+    return counts + Counter(swept=swept.closed, escalated=escalated, purged=purged)

@@ -35,6 +35,7 @@ class Rhythm:
     tick: timedelta
     heartbeat: timedelta
     sweep: timedelta = timedelta(seconds=5)
+    purge: timedelta = timedelta(minutes=1)
 
 
 def run_worker(
@@ -91,7 +92,7 @@ def _scheduler(
     scheduler = BackgroundScheduler(
         timezone=UTC,
         executors={
-            "default": ThreadPoolExecutor(len(channels) + len(loop.synced) + len(loop.notified) + 6)
+            "default": ThreadPoolExecutor(len(channels) + len(loop.synced) + len(loop.notified) + 7)
         },
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
@@ -102,6 +103,7 @@ def _scheduler(
             (f"notify_{book.name}_{name}", rhythm.tick, partial(loop.notify, name, book))
             for name, book in loop.notified
         ),
+        ("purge", max(rhythm.purge, rhythm.tick), loop.purge),
         ("heartbeat", rhythm.heartbeat, beat),
         *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
         *((f"sync_{name}", rhythm.tick, partial(loop.sync, name)) for name in loop.synced),

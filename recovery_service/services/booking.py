@@ -131,6 +131,14 @@ def change_appointment(
     return row
 
 
+def find_appointment(session: Session, actor: Actor, appointment_id: UUID) -> Appointment:
+    """Return an appointment of the actor's clinic, to be looked at; raises NoSuchObject."""
+    row = session.get(Appointment, (actor.clinic_id, appointment_id))
+    if row is None:
+        raise NoSuchObject("appointment")
+    return row
+
+
 def appointment_in_scope(
     session: Session, actor: Actor, appointment_id: UUID, *, patient_id: UUID | None = None
 ) -> tuple[Appointment, Episode]:

@@ -59,15 +59,21 @@ def withdraw(
     Raises NoSuchObject, ApprovalWithdrawn, or NotAllowed for who is no clinician.
     """
     number = _next_number(session, actor)
-    approval = session.get(ContentApproval, (actor.clinic_id, approval_id))
-    if approval is None or approval.decision != APPROVE:
-        raise NoSuchObject("approval")
+    approval = approval_in_scope(session, actor, approval_id)
     key = PieceKey(approval.kind, approval.code, approval.content_hash)
     if newest_decisions(session, actor.clinic_id, [key])[key].decision == WITHDRAW:
         raise ApprovalWithdrawn
     row = _row(actor, number, key, approval.version, statement, now=now)
     row.decision = WITHDRAW
     _store(session, actor, row, "content_approval_withdrawn", now=now)
+
+
+def approval_in_scope(session: Session, actor: Actor, approval_id: UUID) -> ContentApproval:
+    """Return an approval of the actor's clinic; raises NoSuchObject."""
+    approval = session.get(ContentApproval, (actor.clinic_id, approval_id))
+    if approval is None or approval.decision != APPROVE:
+        raise NoSuchObject("approval")
+    return approval
 
 
 def _next_number(session: Session, actor: Actor) -> int:

@@ -124,7 +124,7 @@ def change_patient(
     for name, value in changes.items():
         if name != "external_ids":
             setattr(patient, name, value)
-    patient.version, patient.updated_at = patient.version + 1, now
+    touch(patient, now=now)
     session.flush()
     if moved:
         replan_patient(session, patient, now=now)
@@ -134,6 +134,12 @@ def change_patient(
         session, actor, "patient_changed", "patient", patient.id, patient_id=patient.id, now=now
     )
     return patient
+
+
+def touch(patient: Patient, *, now: datetime) -> None:
+    """Count a change of the patient, or of what staff see and edit as a part of them."""
+    patient.version += 1
+    patient.updated_at = now
 
 
 def set_care_team(

@@ -112,6 +112,7 @@ def replace_holidays(
     session: Session, actor: Actor, site: Site, days: Mapping[date, str], *, now: datetime
 ) -> None:
     """Make these the days on which a site is closed."""
+    clinic_of(session, actor, lock=True)  # as for each edit of a day: none is lost in another
     session.execute(
         delete(SiteHoliday).where(
             SiteHoliday.clinic_id == site.clinic_id, SiteHoliday.site_id == site.id
@@ -129,6 +130,7 @@ def set_holiday(
     session: Session, actor: Actor, site: Site, day: date, name: str, *, now: datetime
 ) -> SiteHoliday:
     """Close a site on a day, or give that day another name."""
+    clinic_of(session, actor, lock=True)
     row = insert(SiteHoliday).values(clinic_id=site.clinic_id, site_id=site.id, day=day, name=name)
     session.execute(
         row.on_conflict_do_update(
@@ -141,6 +143,7 @@ def set_holiday(
 
 def remove_holiday(session: Session, actor: Actor, site: Site, day: date, *, now: datetime) -> None:
     """Open a site on a day on which it was closed; raises NoSuchObject."""
+    clinic_of(session, actor, lock=True)
     holiday = session.get(SiteHoliday, (site.clinic_id, site.id, day))
     if holiday is None:
         raise NoSuchObject("holiday")

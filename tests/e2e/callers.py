@@ -3,6 +3,7 @@
 import html
 import re
 from typing import Any
+from uuid import uuid4
 
 import requests
 
@@ -25,7 +26,12 @@ class Caller:
 
     def call(self, method: str, path: str, body: Any = None, *, expect: int = 200) -> Any:
         """Send JSON and return JSON; raises Refused for another status than expected."""
-        answer = self._session.request(method, self._base + path, json=body, timeout=_SECONDS)
+        headers = {"Idempotency-Key": f'"{uuid4()}"'} if method == "POST" else {}
+        if method in {"PATCH", "PUT", "DELETE"}:
+            headers = {"If-Match": "*"}
+        answer = self._session.request(
+            method, self._base + path, json=body, headers=headers, timeout=_SECONDS
+        )
         if answer.status_code != expect:
             raise Refused(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")
         return answer.json() if answer.content else None

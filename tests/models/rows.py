@@ -343,6 +343,13 @@ def _access(ids: dict[str, UUID]) -> Rows:
             "seen_at": NOW,
             "expires_at": LATER,
         },
+        "answered_request": {
+            "actor_id": ids["staff_member"],
+            "key_hash": token_bytes(32),
+            "request_hash": token_bytes(32),
+            "answer": token_bytes(64),
+            "expires_at": LATER,
+        },
         "directory": {"kind": "staff_email", "key_hash": token_bytes(32)},
         "worker_heartbeat": {"host": "host", "pid": 1, "started_at": NOW, "beat_at": NOW},
         "attempt_bucket": {"key_hash": token_bytes(32), "attempts": 1, "ends_at": LATER},

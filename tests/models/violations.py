@@ -28,6 +28,10 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
     "ck_staff_device_retired": ({"retired_at": NOW}, {"retired_reason": "gone"}),
     "ck_staff_absence_dates": ({"to_date": BEFORE},),
     "ck_staff_absence_cover": ({"cover_id": "staff_member"},),
+    "ck_answered_request_key_hash": ({"key_hash": SHORT_HASH},),
+    "ck_answered_request_request_hash": ({"request_hash": SHORT_HASH},),
+    "ck_answered_request_answer": ({"answer": b"x" * 28},),
+    "ck_answered_request_expires_at": ({"expires_at": NOW},),
     "ck_alert_tier": ({"tier": "later"},),
     "ck_alert_state": ({"state": "waiting"},),
     "ck_alert_resolved": (

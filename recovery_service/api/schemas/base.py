@@ -129,7 +129,7 @@ class FieldErrorSchema(ResponseSchema):
         required=True,
         metadata={
             "description": "A JSON pointer into the body (the empty string is the whole body), "
-            "or the name of a query argument after a question mark",
+            "the name of a query argument after a question mark, or that of a header",
             "example": "/episode/discharge_date",
         },
     )
@@ -156,3 +156,6 @@ class ProblemSchema(ResponseSchema):
     )
     errors = fields.List(fields.Nested(FieldErrorSchema), metadata={"description": "Which fields"})
     stored = fields.Dict(metadata={"description": "With client_id_reused: the object that stands"})
+    etag = fields.String(
+        metadata={"description": "With revision_stale: the entity tag that stands, also in ETag"}
+    )
