@@ -28,6 +28,7 @@ from recovery_service.models.questionnaires import Questionnaire, QuestionnaireR
 from recovery_service.models.schedules import Schedule, ScheduleRule
 from recovery_service.models.sites import Site, SiteHoliday
 from recovery_service.models.staff import CareTeamMember, StaffAbsence, StaffMember
+from recovery_service.models.sync import RejectedReport, SyncOperation, Tombstone
 from recovery_service.models.tokens import AccessToken, RefreshToken, StaffSession, TokenFamily
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "QuestionnaireResponse",
     "RecoveryPlan",
     "RefreshToken",
+    "RejectedReport",
     "ReminderDay",
     "Schedule",
     "ScheduleRule",
@@ -76,6 +78,8 @@ __all__ = [
     "StaffMember",
     "StaffNotice",
     "StaffSession",
+    "SyncOperation",
     "TokenFamily",
+    "Tombstone",
     "WorkerHeartbeat",
 ]

@@ -14,6 +14,7 @@ from recovery_service.models.base import (
     PrimaryKey,
     Reference,
     Stamped,
+    Synced,
     Versioned,
     health,
     operational,
@@ -23,7 +24,7 @@ from recovery_service.models.keys import within_clinic
 TIERS = "tier IN ('emergency', 'same_day', 'next_business_day')"
 
 
-class Alert(Versioned, Base):
+class Alert(Synced, Versioned, Base):
     """A rule that was met in an episode, until somebody has resolved it.
 
     At most one of a rule is unresolved; a further finding attaches to it. ``respond_by`` is
@@ -118,7 +119,7 @@ class AlertEvent(Base):
     note: Mapped[str | None] = health(Text)
 
 
-class Advice(Base):
+class Advice(Synced, Base):
     """What a patient was told in answer to a check-in, word for word, for one rule.
 
     ``facts`` met the rule on the local date ``about``; ``title`` and ``text`` are as the
@@ -152,7 +153,7 @@ class Advice(Base):
     given_at: Mapped[datetime] = operational()
 
 
-class AdviceResponse(Base):
+class AdviceResponse(Synced, Base):
     """What the patient did about an advice; the phone chooses the id."""
 
     __tablename__ = "advice_response"
