@@ -47,8 +47,8 @@ def index(page: PageRequest) -> Page[dict[str, Any]]:
     with transaction() as session:
         rows = inbox(session, clinic_id, patient_id, before=before, limit=page.limit)
     language = request_language()
-    shown = [_shown(row, clinic_id, language) for row in rows]
-    return _PLACES.page(shown, page.limit, lambda each: (each["sent_at"], each["id"]))
+    told = [shown(row, clinic_id, language) for row in rows]
+    return _PLACES.page(told, page.limit, lambda each: (each["sent_at"], each["id"]))
 
 
 @blueprint.post("/<notification_id>/receipt")
@@ -62,7 +62,7 @@ def receive(receipt: Receipt, notification_id: str) -> dict[str, Any]:
     carry are of one kind.
     """
     clinic_id, patient_id = current_actor().clinic_id, current_patient_id()
-    delivery_id = _delivery_id(clinic_id, notification_id)
+    delivery_id = delivery_of(clinic_id, notification_id)
     with transaction() as session:
         fate = receive_receipt(
             session, clinic_id, patient_id, delivery_id, receipt, now=request_time()
@@ -70,7 +70,8 @@ def receive(receipt: Receipt, notification_id: str) -> dict[str, Any]:
     return {"id": notification_id, **fate._asdict()}
 
 
-def _delivery_id(clinic_id: UUID, notification_id: str) -> int:
+def delivery_of(clinic_id: UUID, notification_id: str) -> int:
+    """Return the delivery that a public id stands for; raises NoSuchObject."""
     try:
         return notification_ids.decode(parts().keys, clinic_id, notification_id)
     except notification_ids.MalformedNotificationId:
@@ -88,7 +89,8 @@ def _place(clinic_id: UUID, cursor: str | None) -> tuple[datetime, int] | None:
         raise InvalidCursor from None
 
 
-def _shown(row: InboxRow, clinic_id: UUID, language: str) -> dict[str, Any]:
+def shown(row: InboxRow, clinic_id: UUID, language: str) -> dict[str, Any]:
+    """Return a notification as `NotificationSchema` declares it."""
     title, line = row.texts(language)
     return {
         "id": notification_ids.encode(parts().keys, clinic_id, row.delivery_id),

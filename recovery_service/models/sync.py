@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped
 
@@ -59,7 +59,14 @@ class RejectedReport(Base):
         within_clinic("episode", "episode_id"),
         within_clinic("device", "device_id"),
         within_clinic("staff_member", "seen_by"),
-        UniqueConstraint("clinic_id", "patient_id", "operation_id", "content_hash"),
+        Index(
+            "uq_rejected_report_content",
+            "clinic_id",
+            "patient_id",
+            "operation_id",
+            "content_hash",
+            unique=True,
+        ),
         CheckConstraint("jsonb_typeof(errors) = 'array'", name="errors"),
         CheckConstraint("content_hash ~ '^[0-9a-f]{64}$'", name="content_hash"),
         CheckConstraint("(seen_at IS NULL) = (seen_by IS NULL)", name="seen"),

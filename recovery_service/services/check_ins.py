@@ -9,7 +9,7 @@ it means is raised before it is acknowledged. What is rare takes a transaction o
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +22,6 @@ from recovery_service.domain.check_ins import (
     UNKNOWN_FORM_VERSION,
     Dated,
     NewCheckIn,
-    given_date,
-    given_zone,
     place_report,
 )
 from recovery_service.domain.content import Content
@@ -39,6 +37,7 @@ from recovery_service.services.check_in_judgement import (
     told_before,
 )
 from recovery_service.services.check_in_statement import HISTORY, RECORD, Outcome
+from recovery_service.services.check_in_views import as_json, said, shown
 from recovery_service.services.device_plan import devices_owed_sync
 
 _DAY = timedelta(days=1)
@@ -52,7 +51,10 @@ Trips = Callable[[UUID, int], AbstractContextManager[Ask]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reporter:
-    """Whose report it is, and through whom it came; `episode_id` None: by its date."""
+    """Whose report it is, and through whom it came; `episode_id` None: by its date.
+
+    `clock_ahead` is by how much the device's clock is off, where that is too much to believe.
+    """
 
     clinic_id: UUID
     patient_id: UUID
@@ -60,6 +62,7 @@ class Reporter:
     episode_id: UUID | None = None
     entered_by: UUID | None = None
     device_id: UUID | None = None
+    clock_ahead: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,29 @@ def record_check_in(
         return _repeated(session, outcome, history, content, reporter, new, now=now)
 
 
+def record_among_others(
+    session: Session, content: Content, reporter: Reporter, new: NewCheckIn, *, now: datetime
+) -> Recorded:
+    """Store and judge a report within a transaction that has the patient's turn (`take_turn`).
+
+    As `record_check_in` does, and with what it raises; what of it failed is the caller's to undo.
+    """
+    new, values = _read(content, reporter, new, now=now)
+    ask = _asking(session)
+    rows, history = ask((RECORD, values), (HISTORY, values))
+    outcome = Outcome.of(rows)
+    if outcome.stored:
+        return _judged(ask, content, reporter, new, values, outcome, history, now=now)
+    if outcome.more:
+        return _record_and_credit(session, content, reporter, new, values, now=now)
+    return _repeated(session, outcome, history, content, reporter, new, now=now)
+
+
+def take_turn(session: Session, patient_id: UUID) -> None:
+    """Let nobody else report for the patient until the transaction ends."""
+    session.connection().exec_driver_sql(_TURN, {"turn": patient_id.int % _TURNS})
+
+
 def _judged(
     ask: Ask, content: Content, reporter: Reporter, new: NewCheckIn, values: dict[str, Any],
     outcome: Outcome, history: Sequence[Any], *, now: datetime,
@@ -113,8 +139,8 @@ def _judged(
         outcome.episode_id, values["date"], values, new.answers, outcome.issues or []
     )
     verdict = judge(ask, content, outcome, history, values, report, now=now)
-    shown = _shown(outcome, reporter, values)
-    return Recorded(check_in=shown, said=new.answers, outcome=outcome, verdict=verdict)
+    told = shown(outcome, reporter.entered_by, values)
+    return Recorded(check_in=told, said=new.answers, outcome=outcome, verdict=verdict)
 
 
 def _read(
@@ -125,7 +151,9 @@ def _read(
     if checked.errors:
         raise Invalid(errors=checked.errors)
     new = replace(new, answers={**new.answers, **checked.known})
-    dated = place_report(new, received_at=now, home_zone=reporter.home_zone)
+    dated = place_report(
+        new, received_at=now, home_zone=reporter.home_zone, ahead=reporter.clock_ahead
+    )
     issues = [*dated.issues, *checked.issues]
     if new.form_version != content.check_ins.form_version:
         issues.append({"code": UNKNOWN_FORM_VERSION})
@@ -223,65 +251,9 @@ def _repeated(
     if episode.patient_id != reporter.patient_id:
         raise ClientIdReused("check-in", new.id, None)
     stored = as_json(row)
-    if _said(row) != new or reporter.episode_id not in (None, row.episode_id):
+    if said(row) != new or reporter.episode_id not in (None, row.episode_id):
         raise ClientIdReused("check-in", new.id, stored)
     verdict = told_before(session, content, outcome, history, row, now=now)
     return Recorded(
         check_in=stored, said=row.answers, outcome=outcome, verdict=verdict, repeated=True
     )
-
-
-def _said(row: CheckIn) -> NewCheckIn:
-    """Return a stored report as the phone had sent it."""
-    return NewCheckIn(
-        id=row.id,
-        date=given_date(row),
-        recorded_at=row.recorded_at,
-        time_zone=given_zone(row, row.time_zone),
-        form_version=row.form_version,
-        answers=row.answers,
-        note=row.note,
-        supersedes=row.supersedes,
-        source=row.source,
-        reported_by=row.reported_by,
-        verdict=row.device_verdict,
-    )
-
-
-def _shown(outcome: Outcome, reporter: Reporter, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "id": values["id"],
-        "episode_id": outcome.episode_id,
-        "date": values["date"],
-        "recorded_at": values["recorded_at"].astimezone(UTC),
-        "received_at": values["received_at"],
-        "time_zone": values["time_zone"],
-        "form_version": values["form_version"],
-        "answers": orjson.Fragment(values["answers"]),
-        "note": values["note"],
-        "supersedes": values["supersedes"],
-        "issues": outcome.issues,
-        "source": values["source"],
-        "reported_by": values["reported_by"],
-        "entered_by": reporter.entered_by,
-    }
-
-
-def as_json(row: CheckIn) -> dict[str, Any]:
-    """Return a stored report as the API shows it."""
-    return {
-        "id": row.id,
-        "episode_id": row.episode_id,
-        "date": row.local_date,
-        "recorded_at": row.recorded_at,
-        "received_at": row.received_at,
-        "time_zone": row.time_zone,
-        "form_version": row.form_version,
-        "answers": row.answers,
-        "note": row.note,
-        "supersedes": row.supersedes,
-        "issues": row.issues,
-        "source": row.source,
-        "reported_by": row.reported_by,
-        "entered_by": row.entered_by,
-    }

@@ -98,13 +98,12 @@ def _rejected_reports() -> None:
         _within_clinic("rejected_report", "device_id", "device"),
         _within_clinic("rejected_report", "seen_by", "staff_member"),
         sa.PrimaryKeyConstraint("clinic_id", "id", name="pk_rejected_report"),
-        sa.UniqueConstraint(
-            "clinic_id",
-            "patient_id",
-            "operation_id",
-            "content_hash",
-            name="uq_rejected_report_clinic_id_patient_id_operation_id_content_hash",
-        ),
+    )
+    op.create_index(
+        "uq_rejected_report_content",
+        "rejected_report",
+        ["clinic_id", "patient_id", "operation_id", "content_hash"],
+        unique=True,
     )
     op.create_index(
         "ix_rejected_report_episode", "rejected_report", ["clinic_id", "episode_id", "received_at"]

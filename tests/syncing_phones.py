@@ -1,0 +1,76 @@
+"""A phone that keeps a queue and a copy, and syncs as `docs/sync.md` tells app developers to.
+
+It knows nothing of how requests travel: `send` takes a body and returns status and answer, or
+raises `AnswerLost`. So one phone serves tests in a process, against a server, and simulations.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+COLLECTIONS = ("check_ins", "advice", "appointments")
+MOST_OPERATIONS = 100
+
+Answer = Mapping[str, Any]
+Send = Callable[[dict[str, Any]], tuple[int, Answer]]
+
+
+class AnswerLost(Exception):
+    """The request may have arrived or not: nobody will tell."""
+
+
+@dataclass
+class SyncingPhone:
+    """One installation of the app.
+
+    `queue` holds what was not acknowledged, `copy` the objects by collection and id,
+    `documents` the last of each; `results` is what came of each operation.
+    """
+
+    send: Send
+    clock: Callable[[], str]
+    queue: list[dict[str, Any]] = field(default_factory=list)
+    copy: dict[str, dict[str, Any]] = field(default_factory=lambda: {n: {} for n in COLLECTIONS})
+    documents: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+    cursor: str | None = None
+    purged: bool = False
+
+    def do(self, kind: str, /, id: str | None = None, **payload: Any) -> str:  # noqa: A002
+        """Put something that the patient did into the queue, and return its id."""
+        operation = {"id": id or str(uuid4()), "type": kind, "payload": payload}
+        self.queue.append(operation)
+        return str(operation["id"])
+
+    def sync(self) -> Answer:
+        """Send what is queued, take what changed; whatever is lost on the way stays queued."""
+        batch = self.queue[:MOST_OPERATIONS]
+        body = {"cursor": self.cursor, "sent_at": self.clock(), "operations": batch}
+        status, answer = self.send(body)
+        if status == 401 and answer["code"] == "access_ended":
+            self._purge()
+        if status == 200:
+            self._take(answer)
+        return answer
+
+    def _take(self, answer: Answer) -> None:
+        for result in answer["results"]:
+            self.results[result["id"]] = result
+        again = {each["id"] for each in answer["results"] if each["status"] == "retry"}
+        told = {each["id"] for each in answer["results"]} - again
+        self.queue = [each for each in self.queue if each["id"] not in told]
+        if answer["resync"]:
+            self.copy, self.documents = {name: {} for name in COLLECTIONS}, {}
+        for name, changed in answer["changes"].items():
+            if name in self.copy:
+                self.copy[name] |= {each["id"]: each for each in changed}
+            else:
+                self.documents[name] = changed
+        for gone in answer["tombstones"]:
+            self.copy[gone["collection"]].pop(gone["id"], None)
+        self.cursor = answer["cursor"]
+
+    def _purge(self) -> None:
+        self.queue, self.documents, self.cursor, self.purged = [], {}, None, True
+        self.copy = {name: {} for name in COLLECTIONS}
