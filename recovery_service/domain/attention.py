@@ -78,7 +78,8 @@ class Situation:
     called, from the day itself on. `done` of `due` are the exercises of 7 days. `warnings`
     are safety items of the latest check-in with their answers, of this week only. `nudged`
     counts what of yesterday and today was spoken of twice and still not answered. `behind`
-    are pain items above their expected course, as `recovery_status` judges.
+    are pain items above their expected course, as `recovery_status` judges. `rejected` counts
+    reports that could not be stored as check-ins and that nobody has looked at.
     """
 
     today: date
@@ -101,6 +102,7 @@ class Situation:
     visits: Sequence[Visit] = ()
     nudged: int = 0
     alerts: Sequence[Unresolved] = ()
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,7 @@ def reasons_for_attention(situation: Situation) -> tuple[Reason, ...]:
         return ()
     found = [
         *_alerts(situation),
+        *_rejected(situation),
         *_warnings(situation),
         *_pain(situation),
         *_plan(situation),
@@ -168,6 +171,12 @@ def _alerts(situation: Situation) -> Iterable[Reason]:
             urgency=seen if alert.state == "acknowledged" else unseen,
             facts={"rule": alert.rule, "tier": alert.tier, "state": state},
         )
+
+
+def _rejected(situation: Situation) -> Iterable[Reason]:
+    # Nothing has judged it, so it may hold anything: somebody looks before the day is over.
+    if situation.rejected:
+        yield Reason(code="report_rejected", urgency=85, facts={"count": situation.rejected})
 
 
 def _warnings(situation: Situation) -> Iterable[Reason]:

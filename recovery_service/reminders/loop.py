@@ -18,6 +18,7 @@ from recovery_service.reminders.dispatch import (
 )
 from recovery_service.reminders.escalation import escalate
 from recovery_service.reminders.planner import Materialised, RuleBook, materialise
+from recovery_service.reminders.purging import purge
 from recovery_service.reminders.staff_notices import notify
 from recovery_service.reminders.sweep import Swept, sweep
 from recovery_service.reminders.syncing import CHANNELS, sync
@@ -113,6 +114,10 @@ class Loop:
         self._count(swept=total.closed, raised=total.raised)
         return total
 
+    def purge(self) -> None:
+        """Forget what no phone can ask for any more."""
+        purge(self.sender.transaction, now=self.sender.clock())
+
     def escalate(self) -> int:
         """Pass on what nobody looked at in time."""
         now, watching, total = self.sender.clock(), self.sender.watching, 0
@@ -165,6 +170,7 @@ def tick_once(sender: Sender, *, batch: int = BATCH) -> Counts:
         sent += threads.map(loop.sync, loop.synced)
     swept = loop.sweep()
     escalated, mailed = loop.escalate(), loop.notify()
+    loop.purge()
     counts: Counts = Counter(materialised=done.due, missed=done.missed, poisoned=done.poisoned)
     for each in sent:
         counts += each

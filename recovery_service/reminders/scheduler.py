@@ -23,6 +23,9 @@ from recovery_service.reminders.loop import Deliver, Loop
 from recovery_service.reminders.outage import Outage
 from recovery_service.reminders.status import status
 
+# Nothing waits for it.
+PURGE = timedelta(hours=1)
+
 log = structlog.get_logger(__name__)
 
 _wall = SystemClock()  # the metronome's own; what is due is the injected clock's to say
@@ -90,13 +93,14 @@ def _scheduler(
     channels = list(loop.sender.channels)
     scheduler = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(len(channels) + len(loop.synced) + 5)},
+        executors={"default": ThreadPoolExecutor(len(channels) + len(loop.synced) + 6)},
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     steps = [
         ("materialise", rhythm.tick, partial(_materialise, loop, fallen)),
         ("sweep", max(rhythm.sweep, rhythm.tick), loop.sweep),
         ("notify", rhythm.tick, loop.notify),
+        ("purge", max(PURGE, rhythm.tick), loop.purge),
         ("heartbeat", rhythm.heartbeat, beat),
         *((f"send_{name}", rhythm.tick, partial(loop.send, name)) for name in channels),
         *((f"sync_{name}", rhythm.tick, partial(loop.sync, name)) for name in loop.synced),

@@ -209,6 +209,7 @@ def _entry(
         behind=behind_items(content, row, {item: dict(series[item]) for item in items}, today),
         warnings=_warnings(row, content.check_ins, today),
         alerts=[Unresolved(*each) for each in row.alerts or ()],
+        rejected=row.rejected,
         done=exercise.done,
         due=exercise.due,
         follow_ups=follow_ups,

@@ -42,7 +42,7 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
        plan.published, plan.draft, reach.enrolled, reach.reachable,
        last.local_date, last.received_at, last.answers, pain.days, silence.days,
        exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows, nudged.days,
-       alerts.rows
+       alerts.rows, rejected.count
   FROM chosen c
  CROSS JOIN LATERAL (
        SELECT coalesce(bool_or(v.state = 'live'), false) AS published,
@@ -135,6 +135,10 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
          FROM alert a
         WHERE a.clinic_id = c.clinic_id AND a.episode_id = c.episode_id
           AND a.state <> 'resolved') alerts
+ CROSS JOIN LATERAL (
+       SELECT count(*) FROM rejected_report r
+        WHERE r.clinic_id = c.clinic_id AND r.episode_id = c.episode_id
+          AND r.seen_at IS NULL) rejected
  {final}
 """
 
@@ -186,6 +190,7 @@ class CaseloadRow(NamedTuple):
     visits: list[Any] | None
     nudged: list[str] | None
     alerts: list[Any] | None
+    rejected: int
 
 
 def statement(sort: str, *, with_ended: bool) -> str:

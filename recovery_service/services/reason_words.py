@@ -56,6 +56,7 @@ def _unchanged(_: Facts) -> str:
 _VARIANTS: Mapping[str, Callable[[Facts], str]] = {
     "alert": lambda facts: f".{facts['state']}",
     "awaiting_clinician": lambda facts: ".draft" if facts["draft"] else ".none",
+    "report_rejected": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "nudge_unanswered": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "follow_up_overdue": lambda facts: ".several" if facts["more"] else ".one",
     "follow_up_to_book": lambda facts: ".several" if facts["more"] else ".one",

@@ -223,9 +223,7 @@ def test_reports_are_judged_in_the_order_in_which_they_were_made(
     """Planted: judged in the order of the batch, a correction comes before what it corrects."""
     wrong = str(uuid4())
     phone.do("check_in", **reported(MONDAY, answers={"saddle_numb": False}, supersedes=wrong))
-    phone.do(
-        "check_in", id=wrong, **reported(MONDAY - DAY / 24, answers={"saddle_numb": True})
-    )
+    phone.do("check_in", id=wrong, **reported(MONDAY - DAY / 24, answers={"saddle_numb": True}))
     answer = phone.sync()
     assert statuses(answer) == ["created", "created"]
     assert [len(each["advice"]) for each in answer["results"]] == [0, 1]
@@ -531,9 +529,7 @@ def test_another_patients_objects_do_not_exist(
     assert answer["changes"]["check_ins"] == answer["changes"]["advice"] == []
 
 
-def test_a_hundred_operations_are_one_request(
-    phone: SyncingPhone, patient: PatientAtHome
-) -> None:
+def test_a_hundred_operations_are_one_request(phone: SyncingPhone, patient: PatientAtHome) -> None:
     item = plan_item(patient, now=MONDAY)
     materialise(item, now=MONDAY)
     for each in range(30):

@@ -17,6 +17,7 @@ from recovery_service.models import (
     ContentApproval,
     Questionnaire,
     QuestionnaireResponse,
+    RejectedReport,
     SiteHoliday,
     StaffAbsence,
 )
@@ -71,9 +72,11 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
         response = QuestionnaireResponse(**_response(patient, now=now))
         session.add(response)
     advised = report_something(clinic, patient, now=now)
+    report = rejected_report(patient, now=now)
     return {
         "questionnaire_id": str(questionnaire.id),
         "response_id": str(response.id),
+        "report_id": str(report),
         "patient_id": str(patient.id),
         "episode_id": str(patient.episode_id),
         "item_id": str(item.lineage),
@@ -92,6 +95,25 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
         "code": f"{TEMPLATE}_{clinic.id.hex[:8]}",
         "number": "1",
     }
+
+
+def rejected_report(patient: PatientAtHome, *, now: datetime) -> UUID:
+    """Store a report that could not be taken, and return its id."""
+    with transaction(patient.clinic_id) as session:
+        row = RejectedReport(
+            clinic_id=patient.clinic_id,
+            id=uuid4(),
+            patient_id=patient.id,
+            episode_id=patient.episode_id,
+            operation_id=uuid4(),
+            payload={"answers": {"nrs_back": 11}},
+            content_hash="0" * 64,
+            code="invalid",
+            errors=[{"pointer": "/payload/answers/nrs_back", "message": "From 0 to 10."}],
+            received_at=now,
+        )
+        session.add(row)
+        return row.id
 
 
 def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
@@ -114,6 +136,7 @@ def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
             "device_id",
             "advice_id",
             "alert_id",
+            "report_id",
             "absence_id",
             "site_id",
             "staff_id",

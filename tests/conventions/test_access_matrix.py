@@ -119,6 +119,7 @@ BODIES: dict[str, Any] = {
         "app_version": "1",
     },
     "POST /me/notifications/<>/receipt": {"event": "opened", "at": "2026-03-02T09:00:00Z"},
+    "POST /me/sync": {"sent_at": "2026-03-02T09:00:00Z", "operations": []},
     "PATCH /me": {"locale": "en"},
     "POST /rules/backtest": {"rules": read_content()["red_flags"]},
 }

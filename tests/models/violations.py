@@ -187,9 +187,7 @@ TAKEN: dict[str, tuple[dict[str, Any], ...]] = {
     "uq_alert_unresolved": ({"rule_id": "CES1"},),
     "uq_advice_clinic_id_check_in_id_rule_id": ({"rule_id": "CES1"},),
     "uq_staff_notice_clinic_id_alert_id_staff_id_cause_created_at": ({"cause": "raised"},),
-    "uq_rejected_report_content": (
-        {"operation_id": "check_in"},
-    ),
+    "uq_rejected_report_content": ({"operation_id": "check_in"},),
     "uq_site_default": ({"is_default": True}, {"is_default": True}),
     "uq_staff_member_clinic_id_email": ({"email": "a@b.example"},),
     "uq_care_team_member_clinic_id_patient_id_staff_id_from_date": ({"from_date": DAY},),
