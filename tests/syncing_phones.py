@@ -9,11 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from flask import Flask
+
 COLLECTIONS = ("check_ins", "advice", "appointments")
 MOST_OPERATIONS = 100
 
 Answer = Mapping[str, Any]
 Send = Callable[[dict[str, Any]], tuple[int, Answer]]
+
+
+def driver_url(app: Flask, setting: str) -> str:
+    """Return a setting's database address as libpq reads it, for a connection beside the app's."""
+    return str(app.config[setting]).replace("+psycopg", "", 1).replace("+", "%20")
 
 
 class AnswerLost(Exception):
