@@ -470,7 +470,8 @@ def test_an_appointment_whose_time_has_come_reads_differently(
         session.add(
             Appointment(
                 clinic_id=clinic.id, id=uuid4(), patient_id=patient.id,
-                episode_id=patient.episode_id, site_id=clinic.site_id, kind="visit", title={"en": "Visit"},
+                episode_id=patient.episode_id, site_id=clinic.site_id, kind="visit",
+                title={"en": "Visit"},
                 state="booked", starts_at=MONDAY + DAY, minutes=30, created_at=MONDAY,
                 updated_at=MONDAY,
             )
@@ -492,7 +493,8 @@ def test_what_is_deleted_leaves_a_stone(
     with transaction(clinic.id) as session:
         session.add(
             Appointment(
-                clinic_id=clinic.id, id=key, patient_id=patient.id, kind="visit", title={"en": "Visit"},
+                clinic_id=clinic.id, id=key, patient_id=patient.id, kind="visit",
+                title={"en": "Visit"},
                 episode_id=patient.episode_id, site_id=clinic.site_id, created_at=MONDAY,
                 updated_at=MONDAY,
             )

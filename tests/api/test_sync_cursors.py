@@ -64,7 +64,8 @@ def appointments(clinic: ClinicWithStaff, patient: PatientAtHome, count: int) ->
     with transaction(clinic.id) as session:
         session.add_all(
             Appointment(
-                clinic_id=clinic.id, id=each, patient_id=patient.id, kind="visit", title={"en": "Visit"},
+                clinic_id=clinic.id, id=each, patient_id=patient.id, kind="visit",
+                title={"en": "Visit"},
                 episode_id=patient.episode_id, site_id=clinic.site_id, created_at=MONDAY,
                 updated_at=MONDAY,
             )

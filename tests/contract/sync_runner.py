@@ -8,14 +8,17 @@ vector reads is in `docs/sync.md`.
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from uuid import uuid4
+
+from tests.contract.sync_matching import differences
 
 FOLDER = Path(__file__).parents[2] / "contract" / "sync"
 BORN = "1970-01-01"
@@ -55,6 +58,11 @@ class Server:
         except HTTPError as refused:
             return refused.code, json.loads(refused.read())
 
+    def time(self) -> datetime:
+        """Return the server's time, by the header that every answer has."""
+        with urlopen(f"{self.url}/healthz") as answer:  # noqa: S310
+            return parsedate_to_datetime(answer.headers["Date"])
+
 
 @dataclass
 class Run:
@@ -62,9 +70,9 @@ class Run:
 
     server: Server
     staff: str
+    now: datetime
     patient: str = ""
     episode: str = ""
-    now: datetime = field(default_factory=lambda: datetime.min)
     form: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
     cursors: dict[str, str | None] = field(default_factory=dict)
@@ -88,18 +96,20 @@ class Run:
 
     def _register(self) -> None:
         me = {"name": "Sync Vector", "date_of_birth": BORN, "time_zone": "Europe/London"}
-        day = datetime.now().astimezone().date() if not self.now.tzinfo else self.now.date()
-        episode = {"procedure": "lumbar_microdiscectomy", "discharge_date": str(day)}
+        episode = {
+            "procedure": "lumbar_microdiscectomy",
+            "discharge_date": str(self.now.date()),
+        }
         made = self._must(
             "POST", "/patients", me | {"locale": "en", "episode": episode}, self.staff
         )
-        self.patient, self.code = made["patient"]["id"], made["enrolment_code"]["code"]
+        self.patient, self.code = made["patient"]["id"], made["enrolment_code"]
         self.episode = made["patient"]["episode"]["id"]
 
     def _enrol(self, phone: str) -> None:
         if not self.code:
             path = f"/patients/{self.patient}/enrolment-codes"
-            self.code = self._must("POST", path, {}, self.staff)["code"]
+            self.code = self._must("POST", path, {}, self.staff)["enrolment_code"]
         device = {
             "id": str(uuid4()), "name": phone, "platform": "ios", "time_zone": "Europe/London",
             "locale": "en", "app_version": "1.0.0",
@@ -122,7 +132,7 @@ class Run:
 
     def _lost_device(self) -> None:
         path = f"/patients/{self.patient}/enrolment-codes"
-        self.code = self._must("POST", path, {"lost_device": True}, self.staff)["code"]
+        self.code = self._must("POST", path, {"lost_device": True}, self.staff)["enrolment_code"]
 
     def _sync(self, step: Mapping[str, Any], where: str) -> None:
         phone, wanted = step["phone"], step["sync"]
@@ -149,50 +159,22 @@ class Run:
             return {name: self._filled(each) for name, each in value.items()}
         if isinstance(value, list):
             return [self._filled(each) for each in value]
-        if not isinstance(value, str):
-            return value
-        if value.startswith("$") and value != "$absent":
-            return self.ids.setdefault(value, str(uuid4()))
-        if found := _INSTANT.fullmatch(value):
+        return self._word(value) if isinstance(value, str) else value
+
+    def _word(self, word: str) -> str:
+        if word.startswith("$") and word != "$absent":
+            return self.ids.setdefault(word, str(uuid4()))
+        if found := _INSTANT.fullmatch(word):
             return (self.now + timedelta(hours=int(found[1]))).isoformat()
-        if found := _DAY.fullmatch(value):
+        if found := _DAY.fullmatch(word):
             return str(self.now.date() + timedelta(days=int(found[1])))
-        return self.form if value == "@form" else value
-
-
-def differences(expected: Any, found: Any, where: str = "") -> Iterator[str]:
-    """Yield where an answer is not as expected; it may hold members that nobody speaks of.
-
-    Lists are as long as expected and in any order of their `id`; other values are equal.
-    """
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for name, value in expected.items():
-            if value == "$absent":
-                if name in found:
-                    yield f"{where}/{name} is there"
-            elif name not in found:
-                yield f"{where}/{name} is missing"
-            else:
-                yield from differences(value, found[name], f"{where}/{name}")
-    elif isinstance(expected, list) and isinstance(found, list):
-        if len(expected) != len(found):
-            yield f"{where} has {len(found)} and not {len(expected)}"
-            return
-        pairs = zip(_by_id(expected), _by_id(found), strict=True)
-        for place, (one, other) in enumerate(pairs):
-            yield from differences(one, other, f"{where}/{place}")
-    elif expected != found:
-        yield f"{where} is {found!r} and not {expected!r}"
-
-
-def _by_id(each: list[Any]) -> list[Any]:
-    return sorted(each, key=lambda one: str(one.get("id", "")) if isinstance(one, dict) else "")
+        return self.form if word == "@form" else word
 
 
 def sign_in(server: Server, email: str, password: str) -> str:
     """Return the token of a clinician."""
     status, answer = server.call("POST", "/staff/tokens", {"email": email, "password": password})
-    if status != 200:
+    if status >= 300:
         raise Differs(f"sign-in: {status} {answer}")
     return str(answer["access_token"])
 
@@ -201,5 +183,5 @@ if __name__ == "__main__":
     _server = Server(sys.argv[1].rstrip("/"))
     _token = sign_in(_server, sys.argv[2], sys.argv[3])
     for _vector in vectors():
-        Run(_server, _token).play(_vector)
+        Run(_server, _token, _server.time()).play(_vector)
         sys.stdout.write(f"{_vector['name']}: as agreed\n")

@@ -56,7 +56,7 @@ def nothing_twice(*_: Any) -> bool:
     return False
 
 
-def dropped(session: Any, perform: Any, unexpected: Any) -> Tried:  # noqa: ARG001
+def dropped(session: Any, perform: Any, unexpected: Any) -> Tried:
     return Tried(status="created")
 
 
