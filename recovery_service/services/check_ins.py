@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import psycopg
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.actions import REACH_BACK
@@ -207,8 +208,8 @@ def _record_and_credit(
     values: dict[str, Any], *, now: datetime,
 ) -> Recorded:  # fmt: skip
     """Store a report whose day has more to close than the one statement can see."""
+    take_turn(session, reporter.patient_id)
     ask = _asking(session)
-    ask((_TURN, values))
     lock_day(session, reporter.clinic_id, reporter.patient_id)
     rows, history = ask((RECORD, values | {"locked": True}), (HISTORY, values))
     outcome = Outcome.of(rows)
@@ -231,12 +232,16 @@ def _record_and_credit(
 
 
 def _asking(session: Session) -> Ask:
-    """Return what runs statements as `few_trips` does, within a session's transaction."""
-    run = session.connection().exec_driver_sql
+    """Return what runs statements as `few_trips` does, within a session's transaction.
+
+    The transaction has begun with a statement of the session's: that one set the clinic.
+    """
+    driver: psycopg.Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
 
     def ask(*steps: tuple[str, Mapping[str, Any]]) -> list[list[Any]]:
-        results = [run(sql, dict(values)) for sql, values in steps]
-        return [list(one.all()) if one.returns_rows else [] for one in results]
+        with driver.pipeline():
+            cursors = [driver.execute(sql, values, prepare=True) for sql, values in steps]
+        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
     return ask
 

@@ -220,15 +220,12 @@ def _record(
         "pain": new.pain, "note": new.note, "late": late, "retired": retired,
         "device_id": actor.device_id,
     }  # fmt: skip
-    made = session.execute(
-        upsert(OccurrenceAction)
-        .values(values)
-        .on_conflict_do_nothing()
-        .returning(OccurrenceAction.id)
-    ).scalar_one_or_none()
+    made = session.scalars(
+        upsert(OccurrenceAction).values(values).on_conflict_do_nothing().returning(OccurrenceAction)
+    ).one_or_none()
     if made is None:  # another occurrence took the id at this very moment
         raise ClientIdReused("action", new.id, None)
-    return session.get_one(OccurrenceAction, (actor.clinic_id, new.id))
+    return made
 
 
 def _row_of_action(

@@ -30,13 +30,13 @@ from recovery_service.models import (
 from tests.calls import Caller
 from tests.conftest import MONDAY
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
-from tests.plan_rows import Item, materialise, plan_item
+from tests.plan_rows import materialise, plan_item
 from tests.syncing_phones import SyncingPhone, driver_url
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
 DAY = timedelta(days=1)
-MORNING, EVENING = "20260302.morning", "20260302.evening"
+MORNING = "20260302.morning"
 
 
 @pytest.fixture

@@ -126,9 +126,9 @@ class Run:
         told = self._must("POST", "/me/sync", empty, self.tokens[phone])
         self.now = datetime.fromisoformat(told["clock"]["now"])
 
-    def _withdraw(self) -> None:
+    def _end_access(self) -> None:
         path = f"/episodes/{self.episode}/end"
-        self._must("POST", path, {"reason": "withdrew"}, self.staff)
+        self._must("POST", path, {"reason": "entered_in_error"}, self.staff)
 
     def _lost_device(self) -> None:
         path = f"/patients/{self.patient}/enrolment-codes"

@@ -8,11 +8,11 @@ from tests.reminders.conftest import Bench
 
 _STONE = """
 INSERT INTO tombstone (clinic_id, collection, id, patient_id, deleted_at)
-VALUES (:clinic_id, 'appointments', gen_random_uuid(), :patient_id, :at)
+VALUES (current_setting('app.clinic_id')::uuid, 'appointments', gen_random_uuid(), :patient_id, :at)
 """
 _OPERATION = """
 INSERT INTO sync_operation (clinic_id, id, patient_id, type, payload, received_at)
-VALUES (:clinic_id, gen_random_uuid(), :patient_id, 'receipt', '{}', :at)
+VALUES (current_setting('app.clinic_id')::uuid, gen_random_uuid(), :patient_id, 'receipt', '{}', :at)
 """
 
 
@@ -23,8 +23,7 @@ def test_a_worker_forgets_what_is_older_than_the_oldest_cursor(bench: Bench) -> 
     oldest = bench.clock() - LONGEST_AWAY
     for at in (oldest - timedelta(seconds=1), oldest, bench.clock()):
         for statement in (_STONE, _OPERATION):
-            values = {"clinic_id": clinic.id, "patient_id": patient.id, "at": at}
-            bench.change(clinic.id, statement, **values)
+            bench.change(clinic.id, statement, patient_id=patient.id, at=at)
     Loop(bench.sender()).purge()
     assert bench.rows("SELECT count(deleted_at) FROM tombstone") == [(2,)]
     assert bench.rows("SELECT min(received_at) FROM sync_operation") == [(oldest,)]
