@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.orm.properties import MappedColumn
@@ -51,6 +52,10 @@ class TransactionId(UserDefinedType[str]):
     def get_col_spec(self, **_: Any) -> str:
         """Return the type's name."""
         return "xid8"
+
+
+# Reflection knows PostgreSQL's types by name; this one SQLAlchemy does not have.
+ischema_names["xid8"] = TransactionId
 
 
 # None is SQL's NULL, which constraints see; JSON's own null would pass every NOT NULL.

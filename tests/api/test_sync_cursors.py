@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from recovery_service.api import sync_answers
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.domain.keys import Keys
@@ -135,6 +136,31 @@ def test_what_commits_late_comes_with_the_next_answer_and_once(
     assert phone.sync()["changes"]["appointments"] == []
 
 
+def test_what_commits_while_an_answer_is_read_comes_with_the_next_one_and_once(
+    app: Flask, phone: SyncingPhone, clinic: ClinicWithStaff, patient: PatientAtHome,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Between the snapshot that the cursor holds and the rows somebody writes.
+
+    Planted: read by statements that see what others have committed meanwhile, it came twice.
+    """
+    (key,) = appointments(clinic, patient, 1)
+    phone.sync()
+    reads = sync_answers.read_documents
+
+    def meanwhile(*args: Any) -> Any:
+        with writer(app, clinic.id) as other:
+            rename(other, key, "meanwhile")
+        return reads(*args)
+
+    monkeypatch.setattr(sync_answers, "read_documents", meanwhile)
+    assert phone.sync()["changes"]["appointments"] == []
+    monkeypatch.undo()
+    told = phone.sync()["changes"]["appointments"]
+    assert [each["location"] for each in told] == ["meanwhile"]
+    assert phone.sync()["changes"]["appointments"] == []
+
+
 def test_among_many_who_write_at_once_a_phone_misses_nothing_and_hears_nothing_twice(
     app: Flask, phone: SyncingPhone, clinic: ClinicWithStaff, patient: PatientAtHome
 ) -> None:
@@ -169,6 +195,7 @@ def test_among_many_who_write_at_once_a_phone_misses_nothing_and_hears_nothing_t
     held = {key: each["location"] for key, each in phone.copy["appointments"].items()}
     assert held == stored
     assert len(heard) > 16
+    assert len(set(heard)) == len(heard)
     assert phone.sync()["changes"]["appointments"] == []
 
 

@@ -12,7 +12,8 @@ VALUES (current_setting('app.clinic_id')::uuid, 'appointments', gen_random_uuid(
 """
 _OPERATION = """
 INSERT INTO sync_operation (clinic_id, id, patient_id, type, payload, received_at)
-VALUES (current_setting('app.clinic_id')::uuid, gen_random_uuid(), :patient_id, 'receipt', '{}', :at)
+VALUES (current_setting('app.clinic_id')::uuid, gen_random_uuid(), :patient_id, 'receipt', '{}',
+        :at)
 """
 
 

@@ -118,7 +118,7 @@ def _tombstones() -> None:
             sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=False),
         ),
         _within_clinic("tombstone", "patient_id", "patient"),
-        sa.PrimaryKeyConstraint("clinic_id", "collection", "id", name="pk_tombstone"),
+        sa.PrimaryKeyConstraint("clinic_id", "id", "collection", name="pk_tombstone"),
     )
     op.execute(
         "ALTER TABLE tombstone ADD COLUMN changed_in xid8 DEFAULT pg_current_xact_id() NOT NULL"
