@@ -187,8 +187,7 @@ def _pattern(search: str) -> str:
 def _entry(
     row: CaseloadRow, content: Content, now: datetime, calls: Sequence[date]
 ) -> CaseloadEntry:
-    today = local_date(row.time_zone, now)
-    items = pain_items(row.procedure)
+    today, items = local_date(row.time_zone, now), pain_items(row.procedure)
     series = {item: _pain_days(row, item) for item in items}
     trends = [pain_trend(item, series[item], today=today) for item in items]
     exercise = _exercise(row, today)

@@ -57,6 +57,7 @@ def _window(first: int, last: int) -> FollowUp:
     [
         ({}, []),
         ({"nudged": 1}, ["nudge_unanswered"]),
+        ({"rejected": 2}, ["report_rejected"]),
         ({"nudged": 2, "episode_state": "on_hold"}, ["on_hold"]),
         ({"nudged": 2, "episode_state": "ended"}, []),
         (_leg(6, 3), ["pain_rising"]),
