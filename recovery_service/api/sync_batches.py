@@ -21,10 +21,13 @@ from recovery_service.services.check_in_credit import lock_day
 from recovery_service.services.check_ins import take_turn
 from recovery_service.services.rejected_reports import keep_rejected
 from recovery_service.services.sync_operations import (
+    BUSY,
     CREATED,
     DUPLICATE,
     REJECTED,
+    RETRY,
     Batch,
+    Done,
     Tried,
     attempt,
     note_skew,
@@ -109,7 +112,8 @@ def perform(
         )
         _do(batch, understood, results, refused)
         for sent, why in refused:
-            _keep(batch, sent, why)
+            if not _kept(batch, sent, why):
+                results.add(sent, Tried(status=RETRY, code=BUSY))
     return _in_order(operations, results)
 
 
@@ -147,9 +151,15 @@ def _read(kind: OperationType, sent: Mapping[str, Any]) -> Read:
     return kind.read(sent["id"], sent["payload"])
 
 
-def _keep(batch: Batch, sent: Mapping[str, Any], error: RecoveryError) -> None:
+def _kept(batch: Batch, sent: Mapping[str, Any], error: RecoveryError) -> bool:
+    """Keep what was rejected, where that is to be kept; say whether the phone may forget it."""
     if not OPERATIONS[sent["type"]].kept:
-        return
+        return True
+    keep = partial(_keep, batch, sent, error)
+    return attempt(batch.session, keep, _report).status in (CREATED, DUPLICATE)
+
+
+def _keep(batch: Batch, sent: Mapping[str, Any], error: RecoveryError) -> Done:
     made = keep_rejected(
         batch.session,
         batch.actor,
@@ -162,6 +172,7 @@ def _keep(batch: Batch, sent: Mapping[str, Any], error: RecoveryError) -> None:
     )
     if made:
         log.warning("check_in_rejected", operation_id=sent["id"], code=error.code)
+    return Done(repeated=not made, told={})
 
 
 def pointed(error: RecoveryError) -> list[FieldError]:

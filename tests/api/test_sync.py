@@ -272,6 +272,24 @@ def test_a_rejected_report_is_kept_and_the_others_are_taken(
     assert (kept[bad].device_id, kept[bad].seen_at) == (patient.device_id, None)
 
 
+def test_a_rejected_report_that_cannot_be_kept_stays_with_the_phone(
+    phone: SyncingPhone, patient: PatientAtHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: the phone was told `rejected`, forgot it, and nobody had it."""
+
+    def fail(*_: Any, **__: Any) -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("recovery_service.api.sync_batches.keep_rejected", fail)
+    bad = phone.do("check_in", **reported(MONDAY, answers={"nrs_back": 11}))
+    phone.do("check_in", **reported(MONDAY))
+    assert statuses(phone.sync()) == ["retry", "created"]
+    assert [each["id"] for each in phone.queue] == [bad]
+    monkeypatch.undo()
+    assert statuses(phone.sync()) == ["rejected"]
+    assert [str(each.operation_id) for each in rows(patient, RejectedReport)] == [bad]
+
+
 def test_a_newer_apps_operation_holds_up_nobody(phone: SyncingPhone) -> None:
     phone.do("dream", about="walking")
     phone.do("check_in", **reported(MONDAY))
