@@ -15,6 +15,7 @@ from recovery_service.dashboard import (
     patient,
     plan,
     register,
+    rejected_reports,
     sign_in,
 )
 from recovery_service.dashboard.pages import pages, secure_pages, use_error_page
@@ -22,7 +23,17 @@ from recovery_service.dashboard.pages import pages, secure_pages, use_error_page
 __all__ = ["init_dashboard"]
 
 # Each of these adds its routes to `pages` when it is imported.
-PAGES = (sign_in, caseload, register, patient, alerts, plan, enrolment, content_approvals)
+PAGES = (
+    sign_in,
+    caseload,
+    register,
+    patient,
+    alerts,
+    rejected_reports,
+    plan,
+    enrolment,
+    content_approvals,
+)
 
 
 def init_dashboard(app: Flask) -> None:

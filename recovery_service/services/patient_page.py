@@ -18,6 +18,7 @@ from recovery_service.models import (
     EnrolmentCode,
     Episode,
     Patient,
+    RejectedReport,
     Site,
 )
 from recovery_service.services import audit, plans
@@ -33,6 +34,7 @@ from recovery_service.services.phase_decisions import progression_of
 from recovery_service.services.plans import PlanView
 from recovery_service.services.progress import Progress, progress_of
 from recovery_service.services.recovery_standing import Reader
+from recovery_service.services.rejected_reports import unseen_of
 from recovery_service.services.scope import patient_in_scope
 from recovery_service.services.sent_reminders import ReminderDay, sent_reminders
 from recovery_service.services.templates import TemplateSummary, all_templates, default_for
@@ -47,6 +49,7 @@ class PatientPage:
     view: PatientView
     site: Site
     alerts: Sequence[Mapping[str, Any]]
+    rejected: Sequence[RejectedReport]
     plan: PlanView | None
     phase: Mapping[str, Any] | None
     templates: Sequence[TemplateSummary]
@@ -97,6 +100,7 @@ def read_patient_page(
         view=view,
         site=session.get_one(Site, (episode.clinic_id, episode.site_id)),
         alerts=_alerts(session, content, episode, now=now, language=language),
+        rejected=unseen_of(session, episode.clinic_id, episode.id),
         plan=plan,
         phase=_phase(session, plan, view.episode),
         templates=_templates(session, content, episode),

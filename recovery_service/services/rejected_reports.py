@@ -60,6 +60,19 @@ def rejected_of(
     return session.scalars(ordered.limit(limit + 1)).all()
 
 
+def unseen_of(session: Session, clinic_id: UUID, episode_id: UUID) -> Sequence[RejectedReport]:
+    """Return those of an episode that nobody has looked at, newest first."""
+    return session.scalars(
+        select(RejectedReport)
+        .where(
+            RejectedReport.clinic_id == clinic_id,
+            RejectedReport.episode_id == episode_id,
+            RejectedReport.seen_at.is_(None),
+        )
+        .order_by(RejectedReport.received_at.desc(), RejectedReport.id.desc())
+    ).all()
+
+
 def see_rejected(
     session: Session, actor: Actor, episode_id: UUID, report_id: UUID, *, now: datetime
 ) -> RejectedReport:
