@@ -6,10 +6,15 @@ raises `AnswerLost`. So one phone serves tests in a process, against a server, a
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from flask import Flask
+
+from recovery_service.clock import ManualClock
+from recovery_service.extensions import parts
+from tests.calls import Caller
 
 COLLECTIONS = ("check_ins", "advice", "appointments")
 MOST_OPERATIONS = 100
@@ -81,3 +86,29 @@ class SyncingPhone:
     def _purge(self) -> None:
         self.queue, self.documents, self.cursor, self.purged = [], {}, None, True
         self.copy = {name: {} for name in COLLECTIONS}
+
+
+def phone_by(call: Caller, clock: ManualClock) -> SyncingPhone:
+    """Return a phone whose requests a caller sends."""
+
+    def send(body: dict[str, Any]) -> tuple[int, Any]:
+        answer = call("POST", "/me/sync", json=body)
+        return answer.status_code, answer.get_json(force=True)
+
+    return SyncingPhone(send, lambda: clock().isoformat())
+
+
+def reported(at: datetime, **changes: Any) -> dict[str, Any]:
+    """Return the payload of a check-in made at an instant; needs the application's context."""
+    return {
+        "date": f"{at:%Y-%m-%d}",
+        "recorded_at": at.isoformat(),
+        "time_zone": "Europe/London",
+        "form_version": parts().content.check_ins.form_version,
+        "answers": {"nrs_back": 3, "wound": "dry"},
+    } | changes
+
+
+def statuses(answer: Answer) -> list[str]:
+    """Return how each operation ended."""
+    return [each["status"] for each in answer["results"]]

@@ -1,7 +1,7 @@
 """A phone that was away for a week: everything it did arrives once, and it misses nothing."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -16,13 +16,11 @@ from recovery_service.api import sync_operations
 from recovery_service.api.schemas.sync import SyncAnswerSchema
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
-from recovery_service.extensions import parts
 from recovery_service.models import (
     Advice,
     Appointment,
     CheckIn,
     Device,
-    Episode,
     Patient,
     RejectedReport,
     TokenFamily,
@@ -31,7 +29,7 @@ from tests.calls import Caller
 from tests.conftest import MONDAY
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
 from tests.plan_rows import materialise, plan_item
-from tests.syncing_phones import SyncingPhone, driver_url
+from tests.syncing_phones import SyncingPhone, driver_url, phone_by, reported, statuses
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -54,33 +52,11 @@ def phone(call: Caller, clock: ManualClock) -> SyncingPhone:
     return phone_by(call, clock)
 
 
-def phone_by(call: Caller, clock: ManualClock) -> SyncingPhone:
-    def send(body: dict[str, Any]) -> tuple[int, Any]:
-        answer = call("POST", "/me/sync", json=body)
-        return answer.status_code, answer.get_json(force=True)
-
-    return SyncingPhone(send, lambda: clock().isoformat())
-
-
-def reported(at: datetime, **changes: Any) -> dict[str, Any]:
-    return {
-        "date": f"{at:%Y-%m-%d}",
-        "recorded_at": at.isoformat(),
-        "time_zone": "Europe/London",
-        "form_version": parts().content.check_ins.form_version,
-        "answers": {"nrs_back": 3, "wound": "dry"},
-    } | changes
-
-
 def rows(patient: PatientAtHome, model: Any, *order: Any) -> list[Any]:
     with transaction(patient.clinic_id) as session:
         found = list(session.scalars(select(model).order_by(*order)))
         session.expunge_all()
         return found
-
-
-def statuses(answer: Any) -> list[str]:
-    return [each["status"] for each in answer["results"]]
 
 
 def test_everything_comes_with_the_first_answer_and_nothing_with_the_second(
@@ -393,64 +369,6 @@ def test_who_is_out_is_told_whether_to_keep_the_queue(
     assert answer["code"] == ("access_ended" if ended else "session_expired")
     assert (phone.purged, len(phone.queue)) == (ended, 0 if ended else 1)
     assert rows(patient, CheckIn) == []
-
-
-def _tampered(cursor: str) -> str:
-    return ("A" if cursor[0] != "A" else "B") + cursor[1:]
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [_tampered, lambda each: each[:-9], lambda _: "", lambda _: "ü", lambda _: "AAAA" * 40],
-)
-def test_a_cursor_that_is_not_ours_begins_anew(phone: SyncingPhone, spoil: Any) -> None:
-    phone.do("check_in", **reported(MONDAY))
-    phone.sync()
-    assert phone.cursor is not None
-    phone.cursor = spoil(phone.cursor)
-    answer = phone.sync()
-    assert answer["resync"] is True
-    assert len(answer["changes"]["check_ins"]) == 1
-
-
-@pytest.mark.parametrize("what", ["age", "episode", "language", "format", "database"])
-def test_what_cannot_be_compared_begins_anew(
-    phone: SyncingPhone, call: Caller, patient: PatientAtHome, clock: ManualClock, what: str,
-    monkeypatch: pytest.MonkeyPatch, clinic: ClinicWithStaff,
-) -> None:  # fmt: skip
-    """Planted for each: the cursor without that part went on as if nothing had happened."""
-    phone.do("check_in", **reported(MONDAY))
-    phone.sync()
-    if what == "age":
-        clock.set(MONDAY + timedelta(days=90, seconds=1))
-    if what == "episode":
-        with transaction(patient.clinic_id) as session:
-            session.execute(
-                update(Episode).values(
-                    state="ended", end_reason="completed", ended_on=MONDAY.date()
-                )
-            )
-            session.add(
-                Episode(
-                    clinic_id=clinic.id, id=uuid4(), patient_id=patient.id,
-                    site_id=clinic.site_id, procedure="lumbar_microdiscectomy",
-                    discharge_date=MONDAY.date(), created_at=MONDAY, updated_at=MONDAY,
-                )
-            )  # fmt: skip
-    if what == "language":
-        with transaction(patient.clinic_id) as session:
-            session.execute(update(Patient).values(locale="tr"))
-    if what == "format":
-        monkeypatch.setattr("recovery_service.domain.sync_cursors.FORMAT", 2)
-    if what == "database":
-        from recovery_service.services import sync_changes
-
-        moved = str(sync_changes._STANDING).replace("), 8)", "), 6)")
-        monkeypatch.setattr(sync_changes, "_STANDING", text(moved))
-    answer = phone.sync()
-    assert answer["resync"] is True
-    assert len(answer["changes"]["check_ins"]) == 1
-    assert phone.sync()["resync"] is False
 
 
 def test_what_staff_do_meanwhile_comes_with_the_next_answer(

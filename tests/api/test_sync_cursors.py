@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from recovery_service.api import sync_answers
+from recovery_service.api.sync_documents import read_documents
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.domain.keys import Keys
@@ -31,7 +31,7 @@ from recovery_service.models import Appointment
 from tests.calls import Caller
 from tests.conftest import MONDAY
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
-from tests.syncing_phones import SyncingPhone, driver_url
+from tests.syncing_phones import SyncingPhone, driver_url, phone_by
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -43,13 +43,7 @@ def patient(clinic: ClinicWithStaff) -> PatientAtHome:
 
 @pytest.fixture
 def phone(client: FlaskClient, patient: PatientAtHome, clock: ManualClock) -> SyncingPhone:
-    call = Caller(client, patient.bearer)
-
-    def send(body: dict[str, Any]) -> tuple[int, Any]:
-        answer = call("POST", "/me/sync", json=body)
-        return answer.status_code, answer.get_json(force=True)
-
-    return SyncingPhone(send, lambda: clock().isoformat())
+    return phone_by(Caller(client, patient.bearer), clock)
 
 
 @contextmanager
@@ -146,14 +140,13 @@ def test_what_commits_while_an_answer_is_read_comes_with_the_next_one_and_once(
     """
     (key,) = appointments(clinic, patient, 1)
     phone.sync()
-    reads = sync_answers.read_documents
 
     def meanwhile(*args: Any) -> Any:
         with writer(app, clinic.id) as other:
             rename(other, key, "meanwhile")
-        return reads(*args)
+        return read_documents(*args)
 
-    monkeypatch.setattr(sync_answers, "read_documents", meanwhile)
+    monkeypatch.setattr("recovery_service.api.sync_answers.read_documents", meanwhile)
     assert phone.sync()["changes"]["appointments"] == []
     monkeypatch.undo()
     told = phone.sync()["changes"]["appointments"]
