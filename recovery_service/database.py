@@ -101,6 +101,14 @@ def whole() -> Iterator[Whole]:
         yield made
 
 
+@contextmanager
+def steady_view(clinic_id: UUID | None = None) -> Iterator[Session]:
+    """Read in one snapshot: all statements see the same, whoever commits in between."""
+    with transaction(clinic_id) as session:
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield session
+
+
 def one_trip(statement: str, values: Mapping[str, Any], *, clinic_id: UUID) -> list[Any]:
     """Run one statement as its own transaction in one round trip; return its rows.
 

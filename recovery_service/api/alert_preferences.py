@@ -38,7 +38,9 @@ def show() -> dict[str, Any]:
         return _shown(alert_preferences.preferences_of(session, current_actor()))
 
 
-@blueprint.patch("/alert-preferences")
+@blueprint.patch(
+    "/alert-preferences", unconditional="it is one's own, and a merge of what is named"
+)
 @allow(*STAFF)
 @blueprint.arguments(AlertPreferencesRequest)
 @blueprint.response(200, AlertPreferencesSchema)
@@ -62,7 +64,9 @@ def devices() -> dict[str, Any]:
         return {"items": alert_preferences.devices_of(session, current_actor())}
 
 
-@blueprint.put("/devices/<uuid:staff_device_id>")
+@blueprint.put(
+    "/devices/<uuid:staff_device_id>", unconditional="a browser reports how it is itself"
+)
 @allow(*STAFF)
 @blueprint.arguments(StaffDeviceRequest)
 @blueprint.response(200, StaffDeviceSchema)
@@ -83,7 +87,7 @@ def put(new: NewStaffDevice, staff_device_id: UUID) -> tuple[StaffDevice, int]:
     return device, 201 if created else 200
 
 
-@blueprint.delete("/devices/<uuid:staff_device_id>")
+@blueprint.delete("/devices/<uuid:staff_device_id>", unconditional="one's own, whatever it said")
 @allow(*STAFF)
 @blueprint.response(204)
 def take_away(staff_device_id: UUID) -> None:

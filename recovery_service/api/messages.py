@@ -85,7 +85,7 @@ def reply(new: NewMessage, episode_id: UUID) -> tuple[dict[str, Any], int]:
     return shown, 200 if repeated else 201
 
 
-@blueprint.post("/episodes/<uuid:episode_id>/messages/read")
+@blueprint.post("/episodes/<uuid:episode_id>/messages/read", keyless="reading on never goes back")
 @allow(*CARE)
 @blueprint.arguments(ReadRequest)
 @blueprint.response(200, ReadSchema)

@@ -49,7 +49,7 @@ def index(page: PageRequest) -> Page[dict[str, Any]]:
         )
     cut = _NEWEST_FIRST.page(rows, page.limit, lambda row: (row[0].given_at, row[0].id))
     language = request_language()
-    return Page([_shown(advice, alert, language) for advice, alert in cut.items], cut.next_cursor)
+    return Page([shown(advice, alert, language) for advice, alert in cut.items], cut.next_cursor)
 
 
 @blueprint.post("/<uuid:advice_id>/response")
@@ -78,7 +78,8 @@ def answer(given: dict[str, Any], advice_id: UUID) -> tuple[AdviceResponse, int]
     return stored, 200 if repeated else 201
 
 
-def _shown(advice: Advice, alert: Alert, language: str) -> dict[str, Any]:
+def shown(advice: Advice, alert: Alert, language: str) -> dict[str, Any]:
+    """Return an advice as `MyAdviceSchema` declares it."""
     return {
         "id": advice.id,
         "check_in_id": advice.check_in_id,

@@ -57,7 +57,7 @@ def index(page: PageRequest) -> Page[dict[str, Any]]:
     left = [view for view in views if behind is None or view.place > behind]
     cut = _PLACES.page(left[: page.limit + 1], page.limit, lambda view: view.place)
     content, language = parts().content, request_language()
-    return Page([_shown(view, content, language) for view in cut.items], cut.next_cursor)
+    return Page([shown(view, content, language) for view in cut.items], cut.next_cursor)
 
 
 @blueprint.post("/<uuid:appointment_id>/response")
@@ -78,14 +78,15 @@ def answer(new: NewResponse, appointment_id: UUID) -> tuple[dict[str, Any], int]
         answered = respond(session, current_actor(), appointment_id, new, now=now)
         view = view_appointment(session, answered.appointment, now=now)
     log.info("appointment_answered", appointment_id=appointment_id, repeated=answered.repeated)
-    shown = {
-        "appointment": _shown(view, parts().content, request_language()),
+    told = {
+        "appointment": shown(view, parts().content, request_language()),
         "response": answered.response,
     }
-    return shown, 200 if answered.repeated else 201
+    return told, 200 if answered.repeated else 201
 
 
-def _shown(view: AppointmentView, content: Content, language: str) -> dict[str, Any]:
+def shown(view: AppointmentView, content: Content, language: str) -> dict[str, Any]:
+    """Return what `MyAppointmentSchema` writes."""
     return {
         "view": view,
         "title": in_language(view.appointment.title, language),

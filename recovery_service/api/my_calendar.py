@@ -75,7 +75,7 @@ def subscribe(given: dict[str, Any]) -> dict[str, Any]:
     return {"url": f"{parts().base_url.rstrip('/')}/calendar/{secret}.ics", "detail": detail}
 
 
-@blueprint.delete("/appointment-feed")
+@blueprint.delete("/appointment-feed", unconditional="a feed is never changed")
 @allow(Role.PATIENT)
 @blueprint.response(204)
 def unsubscribe() -> None:

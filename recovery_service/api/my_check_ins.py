@@ -33,10 +33,11 @@ from recovery_service.domain.check_ins import NewCheckIn
 from recovery_service.domain.local_time import zone
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.extensions import parts
-from recovery_service.models import CheckIn
+from recovery_service.models import CheckIn, Episode
 from recovery_service.services.check_in_answers import answer
 from recovery_service.services.check_in_reads import check_ins_of
-from recovery_service.services.check_ins import Reporter, as_json, record_check_in
+from recovery_service.services.check_in_views import as_json
+from recovery_service.services.check_ins import Reporter, record_check_in
 from recovery_service.services.scope import current_episode
 
 log = structlog.get_logger()
@@ -51,20 +52,27 @@ NEWEST_FIRST = Keyset("check-ins", date, datetime, UUID)
 @blueprint.response(200, FormSchema)
 def form() -> dict[str, Any]:
     """Show today's questions; there is a form on every day, whatever the plan's state."""
-    actor, now, content = current_actor(), request_time(), parts().content
+    actor, now = current_actor(), request_time()
     with transaction() as session:
         episode = current_episode(session, actor.clinic_id, current_patient_id())
+    return form_on_day(episode, time_zone=actor.time_zone, now=now, language=request_language())
+
+
+def form_on_day(
+    episode: Episode, *, time_zone: str, now: datetime, language: str
+) -> dict[str, Any]:
+    """Return the questions of a patient's local day."""
     day = RecoveryDay.of(
         surgery=episode.surgery_date,
         discharge=episode.discharge_date,
         now=now,
-        zone=zone(actor.time_zone),
+        zone=zone(time_zone),
     )
     return form_for(
-        content.check_ins,
+        parts().content.check_ins,
         procedure=episode.procedure,
         days_since_surgery=day.days_since_surgery,
-        language=request_language(),
+        language=language,
     ).as_json()
 
 

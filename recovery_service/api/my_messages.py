@@ -69,7 +69,7 @@ def send(new: NewMessage) -> tuple[dict[str, Any], int]:
     return told, 200 if sent.repeated else 201
 
 
-@blueprint.post("/read")
+@blueprint.post("/read", keyless="reading on never goes back")
 @allow(Role.PATIENT)
 @blueprint.arguments(ReadRequest)
 @blueprint.response(200, ReadSchema)

@@ -67,7 +67,7 @@ def receive(receipt: Receipt, notification_id: str) -> dict[str, Any]:
     carry are of one kind.
     """
     clinic_id, patient_id = current_actor().clinic_id, current_patient_id()
-    delivery_id = _delivery_id(clinic_id, notification_id)
+    delivery_id = delivery_of(clinic_id, notification_id)
     with transaction() as session:
         fate = receive_receipt(
             session, clinic_id, patient_id, delivery_id, receipt, now=request_time()
@@ -75,7 +75,8 @@ def receive(receipt: Receipt, notification_id: str) -> dict[str, Any]:
     return {"id": notification_id, **fate._asdict()}
 
 
-def _delivery_id(clinic_id: UUID, notification_id: str) -> int:
+def delivery_of(clinic_id: UUID, notification_id: str) -> int:
+    """Return the delivery that a public id stands for; raises NoSuchObject."""
     try:
         return notification_ids.decode(parts().keys, clinic_id, notification_id)
     except notification_ids.MalformedNotificationId:

@@ -18,7 +18,7 @@ from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.domain.access import STAFF, Actor
 from recovery_service.domain.identifiers import new_id
-from recovery_service.errors import NoSuchObject
+from recovery_service.errors import NotASandbox
 from recovery_service.extensions import parts
 from recovery_service.reminders.dispatch import Sender
 from recovery_service.reminders.fast_forward import Step, fast_forward
@@ -51,7 +51,7 @@ def show() -> dict[str, Any]:
     return _clock(actor, request_time())
 
 
-@blueprint.post("/clock")
+@blueprint.post("/clock", keyless="an instant is reached once")
 @allow(*STAFF)
 @blueprint.arguments(ClockRequest)
 @blueprint.response(200, MovedSchema)
@@ -76,7 +76,7 @@ def move(given: dict[str, Any]) -> dict[str, Any]:
 
 def _require_sandbox(session: Session, actor: Actor) -> None:
     if not parts().sandbox:
-        raise NoSuchObject("sandbox")
+        raise NotASandbox
     require_sandbox(session, actor)
 
 

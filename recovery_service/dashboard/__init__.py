@@ -17,6 +17,7 @@ from recovery_service.dashboard import (
     phases,
     plan,
     register,
+    rejected_reports,
     sign_in,
 )
 from recovery_service.dashboard.pages import pages, secure_pages, use_error_page
@@ -25,8 +26,8 @@ __all__ = ["init_dashboard"]
 
 # Each of these adds its routes to `pages` when it is imported.
 PAGES = (
-    sign_in, caseload, register, patient, alerts, phases, messages, plan, enrolment,
-    content_approvals,
+    sign_in, caseload, register, patient, alerts, phases, messages, rejected_reports, plan,
+    enrolment, content_approvals,
 )  # fmt: skip
 
 

@@ -78,6 +78,7 @@ def show_patient(
         draft=_by_phase(shown.plan.draft) if shown.plan and shown.plan.draft else None,
         told=[(one, *_answers(one)) for one in shown.check_ins],
         weeks=_weeks(shown),
+        rejected=[(one, *_as_sent(one.payload)) for one in shown.rejected],
         today=_today(shown.today),
     )
 
@@ -123,6 +124,14 @@ def _answers(check_in: CheckIn) -> tuple[list[tuple[str, Any]], list[tuple[str, 
         pair for pair in given if is_warning_sign(items.get(pair[0])) and needs_a_look(pair[1])
     ]
     return worth, [pair for pair in given if pair not in worth]
+
+
+def _as_sent(payload: Any) -> tuple[list[tuple[str, Any]], str | None]:
+    """Return the answers and the note of what a phone sent, as far as it has any."""
+    sent = payload if isinstance(payload, dict) else {}
+    answers, note = sent.get("answers"), sent.get("note")
+    told = list(answers.items()) if isinstance(answers, dict) else []
+    return told, note if isinstance(note, str) else None
 
 
 def _weeks(shown: PatientPage) -> list[tuple[int, dict[str, Any]]]:

@@ -6,13 +6,12 @@ they order a list for a clinician and never decide about treatment.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from recovery_service.domain.check_in_items import CheckInItem
-from recovery_service.domain.pain_trends import PainTrend
-from recovery_service.domain.phase_attention import PhaseWait, phase_reason
+from recovery_service.domain.phase_attention import phase_reason
+from recovery_service.domain.situations import FollowUp, Situation
 
 #: A week's median that rose by this much is more than most patients notice as a change,
 #: and from the second one on more than the scale's own noise (F:issls: 2.7-3.2 and 3.6-3.7).
@@ -38,81 +37,6 @@ _ALERTS = {
 _REASSURING = frozenset(
     {"better", "same", "normal", "none", "ordinary", "dry", "spotting", "healed", "mild"}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FollowUp:
-    """A follow-up that is still to be booked; its window holds local dates."""
-
-    title: Mapping[str, str]
-    window_from: date
-    window_to: date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """An appointment that asks for somebody: `code` is the reason, `on` a local date.
-
-    It is the date of the appointment or, where that is not known, of the patient's word.
-    """
-
-    code: str
-    title: Mapping[str, str]
-    on: date
-
-
-class Unread(NamedTuple):
-    """What of the patient's messages nobody has read: how many, and since which local date."""
-
-    many: int
-    since: date
-
-
-class Unresolved(NamedTuple):
-    """An alert that is not resolved; `overdue`: nobody looked at it in time."""
-
-    rule: str
-    tier: str
-    state: str
-    overdue: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What is known of one patient on one local day (`today`).
-
-    `expected_missed` counts the check-ins that were expected since the last one and did
-    not come; `calls` are the dates of those for which somebody without a smartphone is to be
-    called, from the day itself on. `done` of `due` are the exercises of 7 days. `warnings`
-    are safety items of the latest check-in with their answers, of this week only. `nudged`
-    counts what of yesterday and today was spoken of twice and still not answered, `unfilled`
-    the questionnaires that were asked for twice and are open or missed. `behind` are pain
-    items above their expected course, as `recovery_status` judges.
-    """
-
-    today: date
-    episode_state: str
-    published: bool
-    draft: bool
-    contact_mode: str
-    discharge_date: date
-    enrolled: bool
-    reachable: bool
-    last_check_in: date | None = None
-    expected_missed: int = 0
-    calls: Sequence[date] = ()
-    pain: Sequence[PainTrend] = ()
-    behind: Sequence[str] = ()
-    warnings: Sequence[tuple[str, Any]] = ()
-    done: int = 0
-    due: int = 0
-    follow_ups: Sequence[FollowUp] = ()
-    visits: Sequence[Visit] = ()
-    nudged: int = 0
-    unfilled: int = 0
-    alerts: Sequence[Unresolved] = ()
-    unread: Unread | None = None
-    phase: PhaseWait | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +71,7 @@ def reasons_for_attention(situation: Situation) -> tuple[Reason, ...]:
         return ()
     found = [
         *_alerts(situation),
+        *_rejected(situation),
         *_messages(situation),
         *_warnings(situation),
         *_pain(situation),
@@ -190,6 +115,12 @@ def _messages(situation: Situation) -> Iterable[Reason]:
         urgency = 52 if unread.since >= situation.today else 68
         facts = {"count": unread.many, "since": unread.since}
         yield Reason(code="message_unread", urgency=urgency, facts=facts)
+
+
+def _rejected(situation: Situation) -> Iterable[Reason]:
+    # Nothing has judged it, so it may hold anything: somebody looks before the day is over.
+    if situation.rejected:
+        yield Reason(code="report_rejected", urgency=85, facts={"count": situation.rejected})
 
 
 def _warnings(situation: Situation) -> Iterable[Reason]:

@@ -100,26 +100,47 @@ def clock_is_suspect(recorded_at: datetime, *, received_at: datetime) -> bool:
     return ahead > MOST_AHEAD or -ahead > MOST_BEHIND
 
 
-def place_report(new: NewCheckIn, *, received_at: datetime, home_zone: str) -> Dated:
+def place_report(
+    new: NewCheckIn,
+    *,
+    received_at: datetime,
+    home_zone: str,
+    ahead: timedelta | None = None,
+) -> Dated:
     """Return the date and zone that stand.
 
     The phone's date stands if it is within a day of `recorded_at` in its zone, else the
-    date of `recorded_at` does. A clock that cannot be right dates nothing: ours does.
-    An unknown zone is replaced by the patient's.
+    date of `recorded_at` does. A clock that cannot be right dates nothing: ours does, set
+    back by what is known to have passed since. An unknown zone is replaced by the patient's.
+
+    `ahead` is by how much the phone's clock was found to be ahead of ours (behind, if it is
+    negative), where that is so much that it is not believed.
     """
     issues: list[Issue] = []
     zone = new.time_zone
     if not is_zone(zone):
         issues.append({"code": ZONE_UNKNOWN, "given": zone})
         zone = home_zone
-    suspect = clock_is_suspect(new.recorded_at, received_at=received_at)
-    if suspect:
+    reading = local_date(zone, new.recorded_at)
+    if ahead is not None or clock_is_suspect(new.recorded_at, received_at=received_at):
         issues.append({"code": CLOCK_SUSPECT})
-    reading = local_date(zone, received_at if suspect else new.recorded_at)
+        reading = local_date(zone, _by_our_clock(new.recorded_at, received_at, ahead))
     if abs((new.date - reading).days) <= 1:
         return Dated(local_date=new.date, time_zone=zone, issues=tuple(issues))
     issues.append({"code": DATE_OUT_OF_RANGE, "given": str(new.date)})
     return Dated(local_date=reading, time_zone=zone, issues=tuple(issues))
+
+
+def _by_our_clock(
+    recorded_at: datetime, received_at: datetime, ahead: timedelta | None
+) -> datetime:
+    """Return when it was by ours: a phone tells how long ago, if it can be told how late it is."""
+    if ahead is None:
+        return received_at
+    meant = recorded_at - ahead
+    if clock_is_suspect(meant, received_at=received_at):
+        return received_at
+    return min(meant, received_at)
 
 
 def given_date(report: Report) -> date:

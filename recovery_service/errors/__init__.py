@@ -31,6 +31,7 @@
     │   ├── DeviceIdTaken            device_id_taken
     │   ├── TooManyDevices           too_many_devices
     │   ├── EnrolmentCodeLocked      enrolment_code_locked
+    │   ├── NotASandbox              not_a_sandbox
     │   ├── SandboxBusy              sandbox_busy
     │   ├── ContentNotApproved       content_not_approved
     │   │   └── PlanNotApproved      plan_not_approved
@@ -112,6 +113,7 @@ from recovery_service.errors.conflicts import (
     ExternalIdKnown,
     LastAdmin,
     MessagesClosed,
+    NotASandbox,
     NothingToPublish,
     NothingToReopen,
     OccurrenceTooOld,
@@ -188,6 +190,7 @@ __all__ = [
     "MessagesClosed",
     "MethodNotAllowed",
     "NoSuchObject",
+    "NotASandbox",
     "NotAllowed",
     "NotFound",
     "NothingToPublish",

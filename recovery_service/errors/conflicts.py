@@ -32,6 +32,15 @@ class ClientIdReused(Conflict):
         self.stored = stored
 
 
+class NotASandbox(Conflict):
+    """The time of this clinic is the real one, and cannot be moved."""
+
+    code = "not_a_sandbox"
+
+    def __init__(self) -> None:
+        super().__init__("The clinic is no sandbox, or the installation allows none.")
+
+
 class SandboxBusy(Conflict):
     """Somebody is moving this sandbox's time on at the moment; ask again when that is done."""
 

@@ -37,6 +37,7 @@ from recovery_service.models.questionnaires import (
 from recovery_service.models.schedules import Schedule, ScheduleRule
 from recovery_service.models.sites import Site, SiteHoliday
 from recovery_service.models.staff import CareTeamMember, StaffAbsence, StaffDevice, StaffMember
+from recovery_service.models.sync import RejectedReport, SyncOperation, Tombstone
 from recovery_service.models.tokens import AccessToken, RefreshToken, StaffSession, TokenFamily
 
 __all__ = [
@@ -84,6 +85,7 @@ __all__ = [
     "QuestionnaireTime",
     "RecoveryPlan",
     "RefreshToken",
+    "RejectedReport",
     "ReminderDay",
     "Schedule",
     "ScheduleRule",
@@ -94,7 +96,9 @@ __all__ = [
     "StaffMember",
     "StaffNotice",
     "StaffSession",
+    "SyncOperation",
     "TokenFamily",
+    "Tombstone",
     "VerdictDifference",
     "WorkerHeartbeat",
 ]

@@ -23,6 +23,7 @@ from recovery_service.models.base import (
     OptionalReference,
     PrimaryKey,
     Reference,
+    Synced,
     Versioned,
     health,
     operational,
@@ -33,7 +34,7 @@ TIERS = "tier IN ('emergency', 'same_day', 'next_business_day')"
 _ORDER = Sequence("alert_event_seq", metadata=Base.metadata)
 
 
-class Alert(Versioned, Base):
+class Alert(Synced, Versioned, Base):
     """A rule that was met in an episode, until somebody has resolved it.
 
     At most one of a rule is unresolved; a further finding attaches to it. ``respond_by`` is
@@ -134,7 +135,7 @@ class AlertEvent(Base):
     seq: Mapped[int | None] = operational(BigInteger, server_default=_ORDER.next_value())
 
 
-class Advice(Base):
+class Advice(Synced, Base):
     """What a patient was told in answer to a check-in or a message, word for word, for one rule.
 
     ``facts`` met the rule on the local date ``about``; ``title`` and ``text`` are as the
@@ -179,7 +180,7 @@ class Advice(Base):
     given_at: Mapped[datetime] = operational()
 
 
-class AdviceResponse(Base):
+class AdviceResponse(Synced, Base):
     """What the patient did about an advice; the phone chooses the id."""
 
     __tablename__ = "advice_response"

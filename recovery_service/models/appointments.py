@@ -12,6 +12,7 @@ from recovery_service.models.base import (
     OptionalReference,
     PrimaryKey,
     Reference,
+    Synced,
     Versioned,
     health,
     operational,
@@ -19,7 +20,7 @@ from recovery_service.models.base import (
 from recovery_service.models.keys import within_clinic
 
 
-class Appointment(Versioned, Base):
+class Appointment(Synced, Versioned, Base):
     """One follow-up of an episode; the window holds the local dates it should fall in.
 
     ``target_day, from_day, to_day`` are the template's days since surgery; while

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Uuid
+from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.orm.properties import MappedColumn
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 from recovery_service.models.privacy import Privacy
 
@@ -41,6 +42,20 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Give every reader the same zone."""
         return None if value is None else value.astimezone(UTC)
+
+
+class TransactionId(UserDefinedType[str]):
+    """PostgreSQL's ``xid8``: the number of a transaction, which is never used again."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the type's name."""
+        return "xid8"
+
+
+# Reflection knows PostgreSQL's types by name; this one SQLAlchemy does not have.
+ischema_names["xid8"] = TransactionId
 
 
 # None is SQL's NULL, which constraints see; JSON's own null would pass every NOT NULL.
@@ -112,3 +127,15 @@ class Versioned(Stamped):
 
     version: Mapped[int] = operational(default=1, sort_order=91)
     updated_at: Mapped[datetime] = operational(sort_order=92)
+
+
+class Synced:
+    """A row that phones hold a copy of: the transaction that wrote it last.
+
+    The default says it for what is new, a trigger for what is changed. Compared with a
+    snapshot it says what a phone has not seen, however transactions overlap.
+    """
+
+    changed_in: Mapped[str] = operational(
+        TransactionId, server_default=text("pg_current_xact_id()"), sort_order=95
+    )

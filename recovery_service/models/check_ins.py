@@ -13,6 +13,7 @@ from recovery_service.models.base import (
     OptionalReference,
     PrimaryKey,
     Reference,
+    Synced,
     health,
     identifying,
     operational,
@@ -20,7 +21,7 @@ from recovery_service.models.base import (
 from recovery_service.models.keys import within_clinic
 
 
-class CheckIn(Base):
+class CheckIn(Synced, Base):
     """One report for a local date; several a day are kept, corrections supersede.
 
     ``recorded_at`` is the device's clock, ``received_at`` ours. ``answers``

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, CheckConstraint, Index, SmallInteger, String, Text, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Index, SmallInteger, String, Text, text
 from sqlalchemy.orm import Mapped
 
 from recovery_service.models.base import (
@@ -48,7 +48,11 @@ class EnrolmentCode(Stamped, Base):
 
 
 class Device(Stamped, Base):
-    """An installation of the app; the client chooses its id."""
+    """An installation of the app; the client chooses its id.
+
+    ``clock_skew`` is how many seconds its clock was ahead of ours when it synced last, at
+    ``clock_compared_at``.
+    """
 
     __tablename__ = "device"
     __table_args__ = (
@@ -71,6 +75,8 @@ class Device(Stamped, Base):
     app_version: Mapped[str] = operational(String(32), default="")
     last_seen_at: Mapped[datetime] = operational()
     revoked_at: Mapped[datetime | None] = operational()
+    clock_skew: Mapped[int | None] = operational(BigInteger)
+    clock_compared_at: Mapped[datetime | None] = operational()
 
 
 class Destination(Stamped, Base):

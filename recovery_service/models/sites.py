@@ -7,12 +7,19 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Date, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from recovery_service.models.base import Base, ClinicKey, PrimaryKey, Versioned, operational
+from recovery_service.models.base import (
+    Base,
+    ClinicKey,
+    PrimaryKey,
+    Synced,
+    Versioned,
+    operational,
+)
 from recovery_service.models.keys import of_clinic, within_clinic
 from recovery_service.models.privacy import Privacy
 
 
-class Site(Versioned, Base):
+class Site(Synced, Versioned, Base):
     """A place of the clinic: zone, country, opening hours, phones.
 
     ``opening_hours``: ISO weekday ("1".."7") to a list of ["HH:MM", "HH:MM"].

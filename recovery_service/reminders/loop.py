@@ -20,6 +20,7 @@ from recovery_service.reminders.dispatch import (
 from recovery_service.reminders.escalation import escalate
 from recovery_service.reminders.notices import Book, notify
 from recovery_service.reminders.planner import Materialised, RuleBook, materialise
+from recovery_service.reminders.purging import purge
 from recovery_service.reminders.retention import forget_answers
 from recovery_service.reminders.sweep import Swept, sweep
 from recovery_service.reminders.syncing import CHANNELS, sync
@@ -162,6 +163,7 @@ class Loop:
     def purge(self) -> int:
         """Take away what has been kept long enough."""
         now, total = self.sender.clock(), 0
+        purge(self.sender.transaction, now=now)
         while not self.stopping.is_set():
             done = forget_answers(self.sender.transaction, now=now, batch=self._batch)
             total += done

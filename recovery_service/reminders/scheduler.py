@@ -23,6 +23,9 @@ from recovery_service.reminders.loop import Deliver, Loop
 from recovery_service.reminders.outage import Outage
 from recovery_service.reminders.status import status
 
+# Nothing waits for it.
+PURGE = timedelta(hours=1)
+
 log = structlog.get_logger(__name__)
 
 _wall = SystemClock()  # the metronome's own; what is due is the injected clock's to say

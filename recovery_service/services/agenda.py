@@ -53,7 +53,8 @@ SELECT plan.*, occ_key, local_date, due_at, expires_at, state, reason, a.next_at
              JOIN plan_revision v ON v.clinic_id = i.clinic_id AND v.id = revision_id
             WHERE i.clinic_id = %(clinic_id)s AND lineage_id = plan.id AND v.state <> 'draft'
             ORDER BY number DESC LIMIT 1), (
-           SELECT title FROM questionnaire_time WHERE clinic_id = %(clinic_id)s AND id = plan.id)) END
+           SELECT title FROM questionnaire_time
+            WHERE clinic_id = %(clinic_id)s AND id = plan.id)) END
   FROM plan
   LEFT JOIN LATERAL (
        SELECT * FROM occurrence

@@ -11,10 +11,7 @@ from sqlalchemy.orm import Session
 from recovery_service.domain.access import Actor
 from recovery_service.domain.adherence import UNANSWERED, Adherence, Outcome, adherence
 from recovery_service.domain.attention import (
-    FollowUp,
     Reason,
-    Situation,
-    Unresolved,
     is_warning_sign,
     need,
     needs_a_look,
@@ -28,6 +25,7 @@ from recovery_service.domain.local_time import local_date, zone
 from recovery_service.domain.pain_trends import WEEK, PainTrend, pain_items, pain_trend
 from recovery_service.domain.recovery_day import RecoveryDay
 from recovery_service.domain.reminder_kinds import REMINDER_KINDS
+from recovery_service.domain.situations import FollowUp, Situation, Unresolved
 from recovery_service.services import audit
 from recovery_service.services.call_tasks import Expecting, check_ins_due
 from recovery_service.services.caseload_rows import CaseloadRow, statement
@@ -204,6 +202,7 @@ def _entry(row: CaseloadRow, content: Content, now: datetime, calls: Sequence[da
         warnings=_warnings(row, content.check_ins, today),
         alerts=[Unresolved(*each) for each in row.alerts or ()],
         unread=row.unread,
+        rejected=row.rejected,
         done=exercise.done,
         due=exercise.due,
         follow_ups=follow_ups,

@@ -11,8 +11,8 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from recovery_service.domain.attention import Unread
 from recovery_service.domain.local_time import local_date
+from recovery_service.domain.situations import Unread
 
 # The episode that runs, found by the partial unique index on what has not ended ...
 _CURRENT = """
@@ -47,7 +47,7 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
        last.local_date, last.received_at, last.answers, pain.days, silence.days,
        exercise.days, booked.starts_at, booked.title, to_book.rows, visits.rows, nudged.days,
        alerts.rows, unfilled.days, unread.count, unread.since, waiting.row, told.rows,
-       sessions.rows
+       sessions.rows, rejected.count
   FROM chosen c
  CROSS JOIN LATERAL (
        SELECT coalesce(bool_or(v.state = 'live'), false) AS published,
@@ -191,6 +191,10 @@ SELECT c.id, c.name, c.time_zone, c.contact_mode, c.preferences, c.created_at, c
                   AND s.patient_id = c.id AND s.episode_id = c.episode_id
                   AND s.kind = ANY(%(counted)s)
                 GROUP BY s.kind, o.local_date, o.state, o.reason) d) sessions
+ CROSS JOIN LATERAL (
+       SELECT count(*) FROM rejected_report r
+        WHERE r.clinic_id = c.clinic_id AND r.episode_id = c.episode_id
+          AND r.seen_at IS NULL) rejected
  {final}
 """
 
@@ -248,6 +252,7 @@ class CaseloadRow(NamedTuple):
     waiting: list[Any] | None
     told: list[Any] | None
     sessions: list[Any] | None
+    rejected: int
 
     @property
     def unread(self) -> Unread | None:

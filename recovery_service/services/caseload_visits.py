@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from recovery_service.domain.attention import FollowUp, Visit
 from recovery_service.domain.local_time import local_date
+from recovery_service.domain.situations import FollowUp, Visit
 from recovery_service.services.caseload_rows import CaseloadRow
 
 

@@ -9,11 +9,12 @@ it means is raised before it is acknowledged. What the day still holds is comple
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
+import psycopg
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.actions import REACH_BACK
@@ -22,8 +23,6 @@ from recovery_service.domain.check_ins import (
     UNKNOWN_FORM_VERSION,
     Dated,
     NewCheckIn,
-    given_date,
-    given_zone,
     place_report,
 )
 from recovery_service.domain.content import Content
@@ -39,6 +38,7 @@ from recovery_service.services.check_in_judgement import (
     told_before,
 )
 from recovery_service.services.check_in_statement import HISTORY, RECORD, Outcome
+from recovery_service.services.check_in_views import as_json, said, shown
 
 _DAY = timedelta(days=1)
 
@@ -51,7 +51,10 @@ Trips = Callable[[UUID, int], AbstractContextManager[Ask]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reporter:
-    """Whose report it is, and through whom it came; `episode_id` None: by its date."""
+    """Whose report it is, and through whom it came; `episode_id` None: by its date.
+
+    `clock_ahead` is by how much the device's clock is off, where that is too much to believe.
+    """
 
     clinic_id: UUID
     patient_id: UUID
@@ -59,6 +62,7 @@ class Reporter:
     episode_id: UUID | None = None
     entered_by: UUID | None = None
     device_id: UUID | None = None
+    clock_ahead: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +98,45 @@ def record_check_in(
     """
     new, values = _read(content, reporter, new, now=now)
     with trips(reporter.clinic_id, values["turn"]) as ask:
-        outcome, history, held = _store(ask, values)
-        if outcome.stored:
-            done = new.answers["sessions_done"] if values["sessions"] else 0
-            if held:
-                credit_day(ask, held, values, day=values["date"], sessions=done)
-            return _judged(ask, content, reporter, new, values, outcome, history, now=now)
+        recorded, outcome, history = _recorded(ask, content, reporter, new, values, now=now)
+    if recorded is not None:
+        return recorded
     with transaction() as session:
         return _repeated(session, outcome, history, content, reporter, new, now=now)
+
+
+def record_among_others(
+    session: Session, content: Content, reporter: Reporter, new: NewCheckIn, *, now: datetime
+) -> Recorded:
+    """Store and judge a report within a transaction that has the patient's turn (`take_turn`).
+
+    As `record_check_in` does, and with what it raises; what of it failed is the caller's to undo.
+    """
+    new, values = _read(content, reporter, new, now=now)
+    recorded, outcome, history = _recorded(asking(session), content, reporter, new, values, now=now)
+    if recorded is not None:
+        return recorded
+    return _repeated(session, outcome, history, content, reporter, new, now=now)
+
+
+def take_turn(session: Session, patient_id: UUID) -> None:
+    """Let nobody else report for the patient until the transaction ends."""
+    session.connection().exec_driver_sql(TURN, {"turn": patient_id.int % TURNS})
+
+
+def _recorded(
+    ask: Ask, content: Content, reporter: Reporter, new: NewCheckIn, values: dict[str, Any],
+    *, now: datetime,
+) -> tuple[Recorded | None, Outcome, Sequence[Any]]:  # fmt: skip
+    """Store a report with what it completes, and judge it; None where it was stored before."""
+    outcome, history, held = _store(ask, values)
+    if not outcome.stored:
+        return None, outcome, history
+    if held:
+        done = new.answers["sessions_done"] if values["sessions"] else 0
+        credit_day(ask, held, values, day=values["date"], sessions=done)
+    judged = _judged(ask, content, reporter, new, values, outcome, history, now=now)
+    return judged, outcome, history
 
 
 def _store(ask: Ask, values: Mapping[str, Any]) -> tuple[Outcome, Sequence[Any], Sequence[Any]]:
@@ -129,8 +164,8 @@ def _judged(
         outcome.episode_id, values["date"], values, new.answers, outcome.issues or []
     )
     verdict = judge(ask, content, outcome, history, values, report, now=now)
-    shown = _shown(outcome, reporter, values)
-    return Recorded(check_in=shown, said=new.answers, outcome=outcome, verdict=verdict)
+    told = shown(outcome, reporter.entered_by, values)
+    return Recorded(check_in=told, said=new.answers, outcome=outcome, verdict=verdict)
 
 
 def _read(
@@ -141,7 +176,9 @@ def _read(
     if checked.errors:
         raise Invalid(errors=checked.errors)
     new = replace(new, answers={**new.answers, **checked.known})
-    dated = place_report(new, received_at=now, home_zone=reporter.home_zone)
+    dated = place_report(
+        new, received_at=now, home_zone=reporter.home_zone, ahead=reporter.clock_ahead
+    )
     issues = [*dated.issues, *checked.issues]
     if new.form_version != content.check_ins.form_version:
         issues.append({"code": UNKNOWN_FORM_VERSION})
@@ -191,12 +228,16 @@ def _values(
 
 
 def asking(session: Session) -> Ask:
-    """Return what runs statements as `few_trips` does, within a session's transaction."""
-    run = session.connection().exec_driver_sql
+    """Return what runs statements as `few_trips` does, within a session's transaction.
+
+    The transaction has begun with a statement of the session's: that one set the clinic.
+    """
+    driver: psycopg.Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
 
     def ask(*steps: tuple[str, Mapping[str, Any]]) -> list[list[Any]]:
-        results = [run(sql, dict(values)) for sql, values in steps]
-        return [list(one.all()) if one.returns_rows else [] for one in results]
+        with driver.pipeline():
+            cursors = [driver.execute(sql, values, prepare=True) for sql, values in steps]
+        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
     return ask
 
@@ -211,65 +252,9 @@ def _repeated(
     if episode.patient_id != reporter.patient_id:
         raise ClientIdReused("check-in", new.id, None)
     stored = as_json(row)
-    if _said(row) != new or reporter.episode_id not in (None, row.episode_id):
+    if said(row) != new or reporter.episode_id not in (None, row.episode_id):
         raise ClientIdReused("check-in", new.id, stored)
     verdict = told_before(session, content, outcome, history, row, now=now)
     return Recorded(
         check_in=stored, said=row.answers, outcome=outcome, verdict=verdict, repeated=True
     )
-
-
-def _said(row: CheckIn) -> NewCheckIn:
-    """Return a stored report as the phone had sent it."""
-    return NewCheckIn(
-        id=row.id,
-        date=given_date(row),
-        recorded_at=row.recorded_at,
-        time_zone=given_zone(row, row.time_zone),
-        form_version=row.form_version,
-        answers=row.answers,
-        note=row.note,
-        supersedes=row.supersedes,
-        source=row.source,
-        reported_by=row.reported_by,
-        verdict=row.device_verdict,
-    )
-
-
-def _shown(outcome: Outcome, reporter: Reporter, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "id": values["id"],
-        "episode_id": outcome.episode_id,
-        "date": values["date"],
-        "recorded_at": values["recorded_at"].astimezone(UTC),
-        "received_at": values["received_at"],
-        "time_zone": values["time_zone"],
-        "form_version": values["form_version"],
-        "answers": orjson.Fragment(values["answers"]),
-        "note": values["note"],
-        "supersedes": values["supersedes"],
-        "issues": outcome.issues,
-        "source": values["source"],
-        "reported_by": values["reported_by"],
-        "entered_by": reporter.entered_by,
-    }
-
-
-def as_json(row: CheckIn) -> dict[str, Any]:
-    """Return a stored report as the API shows it."""
-    return {
-        "id": row.id,
-        "episode_id": row.episode_id,
-        "date": row.local_date,
-        "recorded_at": row.recorded_at,
-        "received_at": row.received_at,
-        "time_zone": row.time_zone,
-        "form_version": row.form_version,
-        "answers": row.answers,
-        "note": row.note,
-        "supersedes": row.supersedes,
-        "issues": row.issues,
-        "source": row.source,
-        "reported_by": row.reported_by,
-        "entered_by": row.entered_by,
-    }

@@ -26,7 +26,7 @@ from recovery_service.domain.zone_suggestion import suggested_zone
 from recovery_service.services.agenda import AGENDA_ROWS, AgendaEntry, agenda_values, read_agenda
 
 # One row about the person and then those of the agenda: a join on nothing puts them side by side.
-# Of the episodes the one that has not ended counts, else the last. Kept short: see `RECORD`. Columns go by place.
+# Of the episodes the one that has not ended counts, else the last. Kept short: see `RECORD`.
 _STATEMENT = f"""
 WITH person AS MATERIALIZED (
 SELECT p.id, p.name, p.time_zone, p.locale, p.contact_mode, p.preferences::text,

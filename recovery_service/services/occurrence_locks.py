@@ -79,6 +79,16 @@ def lock_item(session: Session, actor: Actor, lineage: UUID) -> LockedItem:
     return LockedItem(schedule, Rule.parse(rule), episode, not is_live)
 
 
+def lock_plan(session: Session, clinic_id: UUID, patient_id: UUID) -> None:
+    """Hold all of a patient's schedules, for who acts on several in whatever order."""
+    session.execute(
+        select(Schedule.id)
+        .where(Schedule.clinic_id == clinic_id, Schedule.patient_id == patient_id)
+        .order_by(Schedule.id)
+        .with_for_update(key_share=True)
+    )
+
+
 def lock_row(session: Session, item: LockedItem, occ_key: str) -> Occurrence | None:
     """Return the stored occurrence, locked behind its unsent deliveries; None without a row."""
     schedule = item.schedule

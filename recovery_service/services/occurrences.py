@@ -7,7 +7,7 @@ the plan do, so that nothing is written twice and nothing unsent survives.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -40,6 +40,20 @@ from recovery_service.services.device_plan import devices_owed_sync
 from recovery_service.services.occurrence_locks import LockedItem, lock_item, lock_row, write_ahead
 from recovery_service.services.rounds import last_snooze, open_round, remind
 from recovery_service.services.unsent import cancel_unsent, take_back
+
+
+class Stored(NamedTuple):
+    """An action as it is stored, and the occurrence's row; `result` as in `ActionTaken`."""
+
+    row: Occurrence
+    action: OccurrenceAction
+    repeated: bool
+
+    @property
+    def result(self) -> str:
+        """Whether it took effect."""
+        late = self.action.action == "snooze" and self.action.next_at is None
+        return "too_late" if late else "stored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +94,17 @@ def act(
     now: datetime,
     language: str,
 ) -> ActionTaken:
+    """Store what the patient did, and return it with the occurrence as it stands.
+
+    Raises as `store` does.
+    """
+    stored = store(session, actor, occurrence_id, new, now=now)
+    return _taken(session, actor, stored, occurrence_id, now, language)
+
+
+def store(
+    session: Session, actor: Actor, occurrence_id: str, new: NewAction, *, now: datetime
+) -> Stored:
     """Store what the patient did; the phone's id makes a retry harmless.
 
     Raises NoSuchObject, ClientIdReused, OccurrenceTooOld, NothingToReopen.
@@ -89,14 +114,14 @@ def act(
     stored = session.get(OccurrenceAction, (actor.clinic_id, new.id))
     if stored is not None:
         same = _row_of_action(session, actor, stored, lineage, occ_key, new)
-        return _taken(session, actor, same, stored, occurrence_id, now, language, repeated=True)
+        return Stored(row=same, action=stored, repeated=True)
     row = lock_row(session, item, occ_key) or _begin(session, item, occ_key, new)
     if row.local_date < local_date(item.schedule.time_zone, now) - REACH_BACK:
         raise OccurrenceTooOld(REACH_BACK.days)
     action = _apply(session, actor, item, row, new, now=now)
     patient_id = item.schedule.patient_id
     devices_owed_sync(session, actor.clinic_id, patient_id, but_not=actor.device_id, now=now)
-    return _taken(session, actor, row, action, occurrence_id, now, language, repeated=False)
+    return Stored(row=row, action=action, repeated=False)
 
 
 def _begin(session: Session, item: LockedItem, occ_key: str, new: NewAction) -> Occurrence:
@@ -195,15 +220,12 @@ def _record(
         "pain": new.pain, "note": new.note, "late": late, "retired": retired,
         "device_id": actor.device_id,
     }  # fmt: skip
-    made = session.execute(
-        upsert(OccurrenceAction)
-        .values(values)
-        .on_conflict_do_nothing()
-        .returning(OccurrenceAction.id)
-    ).scalar_one_or_none()
+    made = session.scalars(
+        upsert(OccurrenceAction).values(values).on_conflict_do_nothing().returning(OccurrenceAction)
+    ).one_or_none()
     if made is None:  # another occurrence took the id at this very moment
         raise ClientIdReused("action", new.id, None)
-    return session.get_one(OccurrenceAction, (actor.clinic_id, new.id))
+    return made
 
 
 def _row_of_action(
@@ -240,22 +262,15 @@ def _as_stored(action: OccurrenceAction) -> dict[str, Any]:
 def _taken(
     session: Session,
     actor: Actor,
-    row: Occurrence,
-    action: OccurrenceAction,
+    stored: Stored,
     occurrence_id: str,
     now: datetime,
     language: str,
-    *,
-    repeated: bool,
 ) -> ActionTaken:
-    day = row.local_date
+    day = stored.row.local_date
     assert actor.id is not None  # noqa: S101 - a patient has an id
     entries = agenda(session, actor.clinic_id, actor.id, day, day, now=now, language=language)
     entry = next(each for each in entries if each.id == occurrence_id)
-    late = action.action == "snooze" and action.next_at is None
     return ActionTaken(
-        occurrence=entry,
-        action=action,
-        result="too_late" if late else "stored",
-        repeated=repeated,
+        occurrence=entry, action=stored.action, result=stored.result, repeated=stored.repeated
     )

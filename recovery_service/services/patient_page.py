@@ -19,6 +19,7 @@ from recovery_service.models import (
     EnrolmentCode,
     Episode,
     Patient,
+    RejectedReport,
     Site,
     StaffMember,
 )
@@ -37,6 +38,7 @@ from recovery_service.services.phases import PhaseView, view_phase
 from recovery_service.services.plans import PlanView
 from recovery_service.services.progress import Progress, progress_of
 from recovery_service.services.recovery_standing import Reader
+from recovery_service.services.rejected_reports import unseen_of
 from recovery_service.services.scope import patient_in_scope
 from recovery_service.services.sent_reminders import ReminderDay, sent_reminders
 from recovery_service.services.templates import TemplateSummary, all_templates, default_for
@@ -55,6 +57,7 @@ class PatientPage:
     view: PatientView
     site: Site
     alerts: Sequence[Mapping[str, Any]]
+    rejected: Sequence[RejectedReport]
     plan: PlanView | None
     phase_view: PhaseView | None
     names: Mapping[UUID, str]
@@ -121,6 +124,7 @@ def read_patient_page(
         view=view,
         site=session.get_one(Site, (episode.clinic_id, episode.site_id)),
         alerts=_alerts(session, content, episode, now=now, language=language),
+        rejected=unseen_of(session, episode.clinic_id, episode.id),
         plan=plan,
         phase_view=phase_view,
         names=_names(session, patient.clinic_id, phase_view),

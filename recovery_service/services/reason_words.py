@@ -61,6 +61,7 @@ _VARIANTS: Mapping[str, Callable[[Facts], str]] = {
     "awaiting_clinician": lambda facts: ".draft" if facts["draft"] else ".none",
     "message_unread": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "phase_overdue": lambda facts: f".{facts['state']}",
+    "report_rejected": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "nudge_unanswered": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "questionnaire_unanswered": lambda facts: ".several" if facts["count"] > 1 else ".one",
     "follow_up_overdue": lambda facts: ".several" if facts["more"] else ".one",

@@ -108,5 +108,10 @@ def safety_rules_of(
     return rules.signed(procedure, SiteNumbers(phones, country), time_zone=time_zone, now=now)
 
 
+def etag_of(signed: Mapping[str, str]) -> str:
+    """Return the entity tag of a signed bundle: another signature is another bundle."""
+    return hashlib.sha256(signed["signature"].encode()).hexdigest()[:32]
+
+
 def _text(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()

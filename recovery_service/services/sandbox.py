@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from recovery_service.domain.access import Actor
 from recovery_service.domain.local_time import instant
 from recovery_service.domain.sandbox import FURTHEST, KIND, time_in
-from recovery_service.errors import InvalidField, NoSuchObject, SandboxBusy
+from recovery_service.errors import InvalidField, NoSuchObject, NotASandbox, SandboxBusy
 from recovery_service.models import Clinic, Episode, Patient
 
 _HOLD = text("SELECT pg_try_advisory_xact_lock(hashtextextended('sandbox.' || :clinic_id, 0))")
@@ -24,9 +24,9 @@ def clinic_time(session: Session, clinic_id: UUID, *, now: datetime) -> datetime
 
 
 def require_sandbox(session: Session, actor: Actor) -> None:
-    """Refuse a clinic whose time is real; raises NoSuchObject."""
+    """Refuse a clinic whose time is real; raises NotASandbox."""
     if session.scalar(select(Clinic.kind).where(Clinic.id == actor.clinic_id)) != KIND:
-        raise NoSuchObject("sandbox")
+        raise NotASandbox
 
 
 @contextmanager

@@ -28,6 +28,13 @@ SELECT least(c.recorded_at, c.received_at) AS at, 'check_in:' || c.id AS key,
                           'issues', c.issues) AS details
   FROM check_in c
  WHERE c.clinic_id = %(clinic_id)s AND c.episode_id = %(episode_id)s""",
+        "rejected_report": """
+SELECT r.received_at AS at, 'rejected_report:' || r.id AS key, 'rejected_report' AS type,
+       'check_in_rejected' AS event, r.id::text AS subject_id, NULL::uuid AS actor_id,
+       NULL::jsonb AS title,
+       jsonb_build_object('code', r.code, 'seen_at', r.seen_at, 'seen_by', r.seen_by) AS details
+  FROM rejected_report r
+ WHERE r.clinic_id = %(clinic_id)s AND r.episode_id = %(episode_id)s""",
         "occurrence": """
 SELECT least(a.at, a.received_at) AS at, 'occurrence:' || a.id AS key,
        'occurrence' AS type, 'occurrence_' || a.action AS event, s.id::text AS subject_id,

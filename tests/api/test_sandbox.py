@@ -278,9 +278,9 @@ def test_an_episode_of_another_clinic_is_not_there(staff: Caller, app: Flask) ->
 def test_a_clinic_that_is_no_sandbox_has_no_clock(app: Flask, kind: str) -> None:
     clinic = make_clinic(now=MONDAY, kind=kind)
     caller = Caller(app.test_client(), clinic.bearer)
-    assert caller("GET", "/sandbox/clock").status_code == 404
+    assert caller("GET", "/sandbox/clock").json["code"] == "not_a_sandbox"
     answer = caller("POST", "/sandbox/clock", json={"to": "2026-03-20T09:00:00Z"})
-    assert answer.status_code == 404
+    assert answer.status_code == 409
     with transaction(clinic.id) as session:
         assert session.get_one(Clinic, clinic.id).sandbox_now is None
 
@@ -292,7 +292,7 @@ def test_where_the_setting_does_not_allow_it_there_is_none(
     with running_app(settings, ManualClock(MONDAY)) as app, app.app_context():
         clinic = make_clinic(now=MONDAY, kind="sandbox")
         caller = Caller(app.test_client(), clinic.bearer)
-        assert caller("GET", "/sandbox/clock").status_code == 404
+        assert caller("GET", "/sandbox/clock").json["code"] == "not_a_sandbox"
 
 
 def test_of_two_that_move_it_one_is_asked_to_wait(

@@ -58,7 +58,9 @@ def test_the_twin_uses_the_tables_as_they_are() -> None:
         assert columns <= {*Base.metadata.tables[table].columns.keys()}, table
         checked += 1
     assert checked > 5
-    assert _tables_of(TWIN)["check_in"] == {*Base.metadata.tables["check_in"].columns.keys()}
+    # What a request has to name; the transaction the database writes by itself, for both.
+    named = {*Base.metadata.tables["check_in"].columns.keys()} - {"changed_in"}
+    assert _tables_of(TWIN)["check_in"] == named
 
 
 def test_the_bare_route_answers() -> None:

@@ -22,6 +22,7 @@ from recovery_service.models import (
     Questionnaire,
     QuestionnaireResponse,
     RecoveryPlan,
+    RejectedReport,
     SiteHoliday,
     StaffAbsence,
 )
@@ -78,10 +79,12 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
         session.add(response)
     message = _message_of_staff(clinic, patient, now=now)
     advised = report_something(clinic, patient, now=now)
+    report = rejected_report(patient, now=now)
     return {
         "questionnaire_id": str(questionnaire.id),
         "response_id": str(response.id),
         "message_id": str(message),
+        "report_id": str(report),
         "patient_id": str(patient.id),
         "episode_id": str(patient.episode_id),
         "item_id": str(item.lineage),
@@ -123,6 +126,25 @@ def restriction_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: date
     return lineage
 
 
+def rejected_report(patient: PatientAtHome, *, now: datetime) -> UUID:
+    """Store a report that could not be taken, and return its id."""
+    with transaction(patient.clinic_id) as session:
+        row = RejectedReport(
+            clinic_id=patient.clinic_id,
+            id=uuid4(),
+            patient_id=patient.id,
+            episode_id=patient.episode_id,
+            operation_id=uuid4(),
+            payload={"answers": {"nrs_back": 11}},
+            content_hash="0" * 64,
+            code="invalid",
+            errors=[{"pointer": "/payload/answers/nrs_back", "message": "From 0 to 10."}],
+            received_at=now,
+        )
+        session.add(row)
+        return row.id
+
+
 def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
     """Return ids that are well-formed and belong to nothing."""
     return {
@@ -144,6 +166,7 @@ def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
             "device_id",
             "advice_id",
             "alert_id",
+            "report_id",
             "absence_id",
             "staff_device_id",
             "site_id",

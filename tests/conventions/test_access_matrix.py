@@ -152,6 +152,7 @@ BODIES: dict[str, Any] = {
     "PATCH /staff/me/alert-preferences": {"mail": "same_day"},
     "PUT /staff/me/devices/<>": {"subscription": BROWSER},
     "POST /me/notifications/<>/receipt": {"event": "opened", "at": "2026-03-02T09:00:00Z"},
+    "POST /me/sync": {"sent_at": "2026-03-02T09:00:00Z", "operations": []},
     "PATCH /me": {"locale": "en"},
     "POST /rules/backtest": {"rules": read_content()["red_flags"]},
 }

@@ -33,28 +33,40 @@ from tests.factories import ClinicWithStaff
 #: The client sends the id of what it creates.
 CREATED_BY_ID = {
     "POST /episodes/<>/check-ins",
+    "POST /episodes/<>/messages",
     "POST /episodes/<>/questionnaire-responses",
+    "POST /episodes/<>/questionnaire-responses/fhir",
     "POST /me/advice/<>/response",
     "POST /me/appointments/<>/response",
     "POST /me/check-ins",
+    "POST /me/messages",
     "POST /me/occurrences/<>/actions",
     "POST /me/questionnaire-responses",
+    "POST /me/questionnaire-responses/fhir",
 }
 #: POSTs that need neither, and why.
 KEYLESS = {
     "POST /enrolments": "nobody is known yet, and a code works once",
+    "POST /episodes/<>/messages/read": "reading on never goes back",
+    "POST /me/messages/read": "reading on never goes back",
     "POST /me/notifications/<>/receipt": "the first receipt of an event stands",
+    "POST /me/sync": "each operation has an id of its own",
+    "POST /sandbox/clock": "an instant is reached once",
     "POST /staff/tokens": "nobody is known yet; another token does no harm",
     "POST /tokens/refresh": "the same refresh token gets the same successor",
 }
 #: Edits that overwrite nobody's work, and why.
 UNCONDITIONAL = {
+    "DELETE /me/appointment-feed": "a feed is never changed",
     "DELETE /me/devices/<>": "the patient's own, whatever it said",
     "DELETE /sites/<>/holidays/<>": "a day is closed or it is not",
     "DELETE /staff/<>/absences/<>": "an absence is never changed",
+    "DELETE /staff/me/devices/<>": "one's own, whatever it said",
     "DELETE /tokens/current": "a token is never changed",
     "PATCH /me": "it is the patient's own, and a merge of what is named",
+    "PATCH /staff/me/alert-preferences": "it is one's own, and a merge of what is named",
     "PUT /me/devices/<>": "a device reports how it is itself",
+    "PUT /staff/me/devices/<>": "a browser reports how it is itself",
 }
 #: Where what is edited is read, if not at the same address.
 READ_AT = {

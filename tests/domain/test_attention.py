@@ -8,10 +8,7 @@ from uuid import UUID
 import pytest
 
 from recovery_service.domain.attention import (
-    FollowUp,
     Reason,
-    Situation,
-    Visit,
     need,
     needs_a_look,
     ranking_key,
@@ -19,6 +16,7 @@ from recovery_service.domain.attention import (
 )
 from recovery_service.domain.pain_trends import PainTrend, pain_items, pain_trend
 from recovery_service.domain.procedures import PROCEDURES
+from recovery_service.domain.situations import FollowUp, Situation, Visit
 
 TODAY = date(2026, 3, 2)
 WELL = Situation(
@@ -59,6 +57,7 @@ def _window(first: int, last: int) -> FollowUp:
         ({"nudged": 1}, ["nudge_unanswered"]),
         ({"unfilled": 1}, ["questionnaire_unanswered"]),
         ({"unfilled": 2, "episode_state": "on_hold"}, ["on_hold"]),
+        ({"rejected": 2}, ["report_rejected"]),
         ({"nudged": 2, "episode_state": "on_hold"}, ["on_hold"]),
         ({"nudged": 2, "episode_state": "ended"}, []),
         (_leg(6, 3), ["pain_rising"]),

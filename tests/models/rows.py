@@ -321,6 +321,31 @@ def _history(ids: dict[str, UUID]) -> Rows:
             "active": True,
             "created_at": NOW,
         },
+        "sync_operation": {
+            "patient_id": ids["patient"],
+            "device_id": ids["device"],
+            "type": "receipt",
+            "payload": {},
+            "received_at": NOW,
+        },
+        "rejected_report": {
+            "patient_id": ids["patient"],
+            "episode_id": ids["episode"],
+            "device_id": ids["device"],
+            "operation_id": ids["check_in"],
+            "payload": {},
+            "content_hash": "0" * 64,
+            "code": "invalid",
+            "errors": [],
+            "received_at": NOW,
+            "seen_at": NOW,
+            "seen_by": ids["staff_member"],
+        },
+        "tombstone": {
+            "patient_id": ids["patient"],
+            "collection": "appointments",
+            "deleted_at": NOW,
+        },
         "audit_event": {
             "at": NOW,
             "actor_kind": "system",
@@ -390,6 +415,7 @@ def _new_key(kind: Any) -> Any:
 
 
 _DISTINCT: dict[str, Any] = {
+    "rejected_report": lambda: {"operation_id": uuid4()},
     "alert": lambda: {"rule_id": token_hex(4)},
     "advice": lambda: {"rule_id": token_hex(4)},
     "staff_notice": lambda: {"cause": "escalated"},

@@ -41,6 +41,8 @@ WORKER: dict[str, set[str]] = {
     "schedule": {"SELECT", "UPDATE"},
     "schedule_rule": {"SELECT"},
     "reminder_day": {"DELETE", "INSERT", "SELECT", "UPDATE"},
+    "sync_operation": {"DELETE"},
+    "tombstone": {"DELETE"},
     "worker_heartbeat": {"DELETE", "INSERT", "SELECT", "UPDATE"},
 }
 WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
@@ -77,7 +79,8 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
     ("staff_device", "UPDATE"): {"retired_at", "retired_reason"},
     ("verdict_difference", "SELECT"): {"clinic_id", "kind", "at"},
     ("answered_request", "SELECT"): {"clinic_id", "actor_id", "key_hash", "expires_at"},
-    ("check_in", "SELECT"): {"clinic_id", "episode_id", "local_date"},
+    ("sync_operation", "SELECT"): {"received_at"},
+    ("tombstone", "SELECT"): {"deleted_at"},
     ("alert", "UPDATE"): {"state", "respond_by", "escalation", "version", "updated_at"},
     ("staff_member", "SELECT"): {
         "clinic_id",
@@ -124,6 +127,8 @@ BEHIND_THE_LOOP = {
     "reminder_day",
     "schedule",
     "schedule_rule",
+    "sync_operation",
+    "tombstone",
 }
 OWN_CLINIC = "(clinic_id = (NULLIF(current_setting('app.clinic_id'::text, true), ''::text))::uuid)"
 

@@ -1,7 +1,7 @@
 """Alerts reach people: patients are pushed to, staff have devices, events have an order.
 
 What is counted for the alert budget, and what a phone judged otherwise, has tables of its own.
-The indexes and validations are in 0009b, beside the work that goes on.
+The indexes and validations are in 0010, beside the work that goes on.
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ from a template was added by nobody. So no row is rewritten and no lock is held 
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0007"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ migration that does so is no transaction.
 
 from alembic import op
 
-revision = "0010b"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

@@ -6,7 +6,7 @@ finds a day of nine million check-ins, is a few pages large, and costs a check-i
 
 from alembic import op
 
-revision = "0009b"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
