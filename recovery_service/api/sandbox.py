@@ -12,7 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from recovery_service.api.blueprint import ApiBlueprint
-from recovery_service.api.schemas.sandbox import ClockRequest, ClockSchema, MovedSchema
+from recovery_service.api.schemas.sandbox import (
+    SandboxClockRequest,
+    SandboxClockSchema,
+    SandboxMovedSchema,
+)
 from recovery_service.auth import allow, current_actor, request_time
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
@@ -42,7 +46,7 @@ _LEASE = timedelta(minutes=5)
 
 @blueprint.get("/clock")
 @allow(*STAFF)
-@blueprint.response(200, ClockSchema)
+@blueprint.response(200, SandboxClockSchema)
 def show() -> dict[str, Any]:
     """Show what time it is in the sandbox."""
     actor = current_actor()
@@ -53,8 +57,8 @@ def show() -> dict[str, Any]:
 
 @blueprint.post("/clock", keyless="an instant is reached once")
 @allow(*STAFF)
-@blueprint.arguments(ClockRequest)
-@blueprint.response(200, MovedSchema)
+@blueprint.arguments(SandboxClockRequest)
+@blueprint.response(200, SandboxMovedSchema)
 def move(given: dict[str, Any]) -> dict[str, Any]:
     """Move the sandbox's time on; reminders, expiries and alerts happen on the way.
 

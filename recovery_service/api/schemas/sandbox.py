@@ -15,7 +15,7 @@ from recovery_service.api.schemas.base import (
 _OF_A_DAY = ("episode_id", "recovery_day", "local_time")
 
 
-class ClockRequest(RequestSchema):
+class SandboxClockRequest(RequestSchema):
     """Where to move a sandbox's time: to an instant, or to a time of a recovery day.
 
     A recovery day counts from surgery, on the patient's calendar.
@@ -38,14 +38,14 @@ class ClockRequest(RequestSchema):
                     raise ValidationError("Give this, or an instant as to.", name)
 
 
-class ClockSchema(ResponseSchema):
+class SandboxClockSchema(ResponseSchema):
     """What time it is in a sandbox; `moved` tells that it stands still ahead of the real time."""
 
     now = Instant(required=True)
     moved = fields.Boolean(required=True)
 
 
-class StepSchema(ResponseSchema):
+class SandboxStepSchema(ResponseSchema):
     """What happened at an instant, by name."""
 
     at = Instant(required=True)
@@ -61,12 +61,12 @@ class StepSchema(ResponseSchema):
     )
 
 
-class MovedSchema(ClockSchema):
+class SandboxMovedSchema(SandboxClockSchema):
     """Where a sandbox's time stands after it was moved, and what happened on the way."""
 
     before = Instant(required=True)
     steps = fields.List(
-        fields.Nested(StepSchema),
+        fields.Nested(SandboxStepSchema),
         required=True,
         metadata={"description": "Instants at which something happened, in their order"},
     )
