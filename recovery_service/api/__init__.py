@@ -10,6 +10,7 @@ from pkgutil import iter_modules
 from flask import Flask
 
 from recovery_service.api.blueprint import ApiBlueprint
+from recovery_service.api.deprecation import init_deprecation
 from recovery_service.api.documents import PREFIX, RecoveryApi, documents, make_api
 from recovery_service.api.headers import init_headers
 from recovery_service.api.json_answers import OrjsonProvider
@@ -28,6 +29,7 @@ def init_api(
     app.json = OrjsonProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
     init_headers(app, https=base_url.startswith("https:"))
+    init_deprecation(app)
     api = make_api(app, base_url=base_url)
     for blueprint in resources() if blueprints is None else blueprints:
         api.register_blueprint(blueprint, url_prefix=PREFIX + (blueprint.url_prefix or ""))

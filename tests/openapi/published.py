@@ -1,0 +1,37 @@
+"""What is published of the API and read off its code: the files of `make contract`."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.openapi.changes import refuse_unannounced
+from tests.openapi.document import served, whole_app
+from tests.openapi.raising import raised_by
+
+ROOT = Path(__file__).parents[2]
+REFUSALS = "recovery_service/api/refusals.json"
+DOCUMENT = "contract/openapi.json"
+
+
+def _refusals() -> str:
+    return json.dumps(raised_by(whole_app()), indent=2) + "\n"
+
+
+def _document() -> str:
+    return json.dumps(served(), indent=2, ensure_ascii=False) + "\n"
+
+
+FILES: Mapping[str, Callable[[], str]] = {REFUSALS: _refusals, DOCUMENT: _document}
+"""In this order: the document shows the refusals."""
+
+
+def write(name: str) -> str:
+    """Write a file anew and say what became of it; what would break clients has to be announced."""
+    path, text = ROOT / name, FILES[name]()
+    stood = path.read_text(encoding="utf-8") if path.exists() else ""
+    if text == stood:
+        return "as it was"
+    if name == DOCUMENT and stood:
+        refuse_unannounced(json.loads(stood), json.loads(text))
+    path.write_text(text, encoding="utf-8")
+    return "written"
