@@ -62,7 +62,7 @@ class Examples:
         if "example" in schema:
             return schema["example"]
         for name in names:
-            if name in self._fields:
+            if name in self._fields and _fits(self._fields[name], schema):
                 return self._fields[name]
         if "$ref" in schema:
             return self._of_component(schema["$ref"], request=request, depth=depth)
@@ -107,3 +107,27 @@ class Examples:
             return _BY_FORMAT[schema["format"]]
         self.unnamed.update(names[:1])
         return (names[-1] if names else "text").replace("_", " ")
+
+
+_KINDS: Mapping[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    dict: "object",
+    list: "array",
+    type(None): "null",
+}
+
+
+def _fits(example: Any, schema: Mapping[str, Any]) -> bool:
+    """Tell whether what a name may look like is what this field is."""
+    if "anyOf" in schema:
+        return any(_fits(example, each) for each in schema["anyOf"])
+    if "$ref" in schema or schema.get("format") in _BY_FORMAT:
+        return False
+    kinds = schema.get("type", [])
+    allowed = {kinds} if isinstance(kinds, str) else set(kinds)
+    allowed = {"number" if kind == "integer" else kind for kind in allowed}
+    known = not allowed or _KINDS[type(example)] in allowed
+    return known and ("enum" not in schema or example in schema["enum"])

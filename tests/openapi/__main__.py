@@ -2,7 +2,11 @@
 
 import sys
 
+from tests.openapi.changes import UnannouncedError
 from tests.openapi.published import FILES, write
 
-for name in FILES:
-    sys.stdout.write(f"{write(name)}: {name}\n")
+try:
+    for name in sys.argv[1:] or FILES:
+        sys.stdout.write(f"{write(name)}: {name}\n")
+except UnannouncedError as refusal:
+    sys.exit(str(refusal))
