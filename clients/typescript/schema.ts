@@ -466,12 +466,12 @@ export interface paths {
             path: {
                 /**
                  * @description Kind
-                 * @example kind
+                 * @example walking
                  */
                 kind: string;
                 /**
                  * @description Code
-                 * @example code
+                 * @example walk_protect
                  */
                 code: string;
             };
@@ -1180,7 +1180,7 @@ export interface paths {
             path: {
                 /**
                  * @description The id of the occurrence
-                 * @example occurrence id
+                 * @example b2NjLTE
                  */
                 occurrence_id: string;
             };
@@ -1345,7 +1345,7 @@ export interface paths {
             path: {
                 /**
                  * @description The id of the notification
-                 * @example notification id
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
                  */
                 notification_id: string;
             };
@@ -1574,7 +1574,7 @@ export interface paths {
             path: {
                 /**
                  * @description Code
-                 * @example code
+                 * @example walk_protect
                  */
                 code: string;
                 /**
@@ -1605,7 +1605,7 @@ export interface paths {
             path: {
                 /**
                  * @description Code
-                 * @example code
+                 * @example walk_protect
                  */
                 code: string;
             };
@@ -2062,7 +2062,7 @@ export interface paths {
                 site_id: string;
                 /**
                  * @description Day
-                 * @example day
+                 * @example 2026-12-25
                  */
                 day: string;
             };
@@ -2285,7 +2285,6 @@ export interface components {
             /**
              * Format: uuid
              * @description Who gets their alerts; nobody: the care team does
-             * @default null
              */
             cover?: string | null;
         };
@@ -2468,7 +2467,6 @@ export interface components {
             advice: components["schemas"]["GivenAdvice"][];
         };
         NoteRequest: {
-            /** @default null */
             note?: string | null;
         };
         AcknowledgeAllRequest: {
@@ -2482,7 +2480,6 @@ export interface components {
             staff_id: string;
         };
         ResolveRequest: {
-            /** @default null */
             note?: string | null;
             /** @enum {string} */
             resolution: "advised" | "seen_in_clinic" | "sent_to_emergency" | "plan_changed" | "no_action_needed" | "not_reached" | "entered_in_error";
@@ -2818,7 +2815,6 @@ export interface components {
             content_hash: string;
         };
         ApprovalRequest: {
-            /** @default null */
             statement?: string | null;
             pieces: components["schemas"]["PieceReference"][];
         };
@@ -2858,7 +2854,6 @@ export interface components {
             changes: components["schemas"]["ContentChange"][];
         };
         StatementRequest: {
-            /** @default null */
             statement?: string | null;
         };
         DevicePush: {
@@ -2938,10 +2933,7 @@ export interface components {
             /** @example en */
             locale: string;
             app_version: string;
-            /**
-             * @description Of the device's own key pair, which never leaves it
-             * @default null
-             */
+            /** @description Of the device's own key pair, which never leaves it */
             public_key?: string | null;
         };
         ConsentRequest: {
@@ -3013,12 +3005,10 @@ export interface components {
             answers: {
                 [key: string]: boolean | number | string | null;
             };
-            /** @default null */
             note?: string | null;
             /**
              * Format: uuid
              * @description The earlier report that this one corrects
-             * @default null
              */
             supersedes?: string | null;
             /** @description What the phone found by itself; kept beside our own verdict */
@@ -3031,7 +3021,6 @@ export interface components {
             source?: "staff_phone" | "caregiver";
             /**
              * @description Who told it, where it was not the patient
-             * @default null
              * @example Wife
              */
             reported_by?: string | null;
@@ -3482,25 +3471,18 @@ export interface components {
             /**
              * Format: uuid
              * @description Which licensed version was answered; none of a shipped form
-             * @default null
              */
             questionnaire?: string | null;
-            /** @default null */
             form_version?: string | null;
-            /**
-             * @description The one it was answered for; otherwise its day's
-             * @default null
-             */
+            /** @description The one it was answered for; otherwise its day's */
             time_point?: string | null;
             /**
              * Format: uuid
              * @description The earlier response that this one corrects
-             * @default null
              */
             supersedes?: string | null;
             /**
              * @description By `link_id` of the form
-             * @default null
              * @example {
              *       "activity_1": "Putting on socks",
              *       "ability_1": 3
@@ -3509,10 +3491,7 @@ export interface components {
             answers?: {
                 [key: string]: boolean | number | string | null;
             } | null;
-            /**
-             * @default null
-             * @example 42
-             */
+            /** @example 42 */
             score?: number | null;
         };
         QuestionnaireResponseReused: {
@@ -3647,10 +3626,7 @@ export interface components {
             /** Format: uuid */
             site?: string;
             plan_template?: string | null;
-            /**
-             * Format: uuid
-             * @default null
-             */
+            /** Format: uuid */
             supersedes?: string | null;
         };
         EpisodePatch: {
@@ -3677,28 +3653,18 @@ export interface components {
         };
         HoldRequest: {
             reason: string;
-            /**
-             * Format: date
-             * @default null
-             */
+            /** Format: date */
             from?: string | null;
         };
         ReleaseRequest: {
-            /** @default null */
             reason?: string | null;
-            /**
-             * Format: date
-             * @default null
-             */
+            /** Format: date */
             on?: string | null;
         };
         EndRequest: {
             /** @enum {string} */
             reason: "completed" | "transferred" | "withdrew" | "deceased" | "entered_in_error";
-            /**
-             * Format: date
-             * @default null
-             */
+            /** Format: date */
             on?: string | null;
         };
         Threshold: {
@@ -4148,12 +4114,10 @@ export interface components {
             answers: {
                 [key: string]: boolean | number | string | null;
             };
-            /** @default null */
             note?: string | null;
             /**
              * Format: uuid
              * @description The earlier report that this one corrects
-             * @default null
              */
             supersedes?: string | null;
             /** @description What the phone found by itself; kept beside our own verdict */
@@ -4468,20 +4432,14 @@ export interface components {
             /**
              * Format: uuid
              * @description Which licensed version was answered; none of a shipped form
-             * @default null
              */
             questionnaire?: string | null;
-            /** @default null */
             form_version?: string | null;
-            /**
-             * @description The one it was answered for; otherwise its day's
-             * @default null
-             */
+            /** @description The one it was answered for; otherwise its day's */
             time_point?: string | null;
             /**
              * Format: uuid
              * @description The earlier response that this one corrects
-             * @default null
              */
             supersedes?: string | null;
             /**
@@ -4570,9 +4528,7 @@ export interface components {
             locale: "en" | "tr";
             /** @enum {string} */
             contact_mode?: "app" | "phone" | "none";
-            /** @default null */
             phone?: string | null;
-            /** @default null */
             email?: string | null;
             care_team?: string[];
             episode: components["schemas"]["NewEpisodeRequest"];
@@ -4762,7 +4718,6 @@ export interface components {
             phase: string;
             /** @enum {string} */
             decision: "accept" | "defer";
-            /** @default null */
             reason?: string | null;
         };
         Moment: {
@@ -4863,9 +4818,7 @@ export interface components {
             content: {
                 [key: string]: unknown;
             };
-            /** @default null */
             based_on?: string | null;
-            /** @default null */
             based_on_version?: number | null;
         };
         Template: {
@@ -4924,7 +4877,6 @@ export interface components {
             changes: components["schemas"]["UpstreamChange"][] | null;
         };
         DraftRequest: {
-            /** @default null */
             template?: string | null;
         };
         Dose: {
@@ -5043,15 +4995,10 @@ export interface components {
         };
         RestrictionRequest: {
             code: string;
-            /** @default null */
             limit?: number | null;
-            /**
-             * @default null
-             * @enum {string|null}
-             */
+            /** @enum {string|null} */
             unit?: "kg" | "min" | null;
             from_day: number;
-            /** @default null */
             to_day?: number | null;
             /**
              * @example {
@@ -5082,7 +5029,6 @@ export interface components {
             /** @enum {string} */
             kind: "physiotherapy" | "walking" | "posture" | "movement_caution" | "check_in" | "medication" | "education" | "follow_up";
             code?: string;
-            /** @default null */
             phase?: string | null;
             /**
              * @example {
@@ -5137,10 +5083,7 @@ export interface components {
             };
         };
         PublishRequest: {
-            /**
-             * Format: date
-             * @default null
-             */
+            /** Format: date */
             effective_from?: string | null;
             /** @default false */
             surgery_date_assumed?: boolean;
@@ -5255,18 +5198,13 @@ export interface components {
             };
         };
         BackTestRequest: {
-            /** @default null */
             rules?: {
                 [key: string]: unknown;
             } | null;
-            /** @default null */
             toml?: string | null;
             /** @default 90 */
             days?: number;
-            /**
-             * @default null
-             * @enum {string|null}
-             */
+            /** @enum {string|null} */
             procedure?: "lumbar_microdiscectomy" | "lumbar_decompression" | "lumbar_fusion_mis" | "cervical_anterior" | "vertebral_augmentation" | "deformity_correction" | "spinal_tumour" | null;
         };
         Fires: {
@@ -5512,7 +5450,6 @@ export interface components {
              * @enum {string}
              */
             locale?: "en" | "tr";
-            /** @default null */
             password?: string | null;
         };
         StaffChanges: {
@@ -5532,10 +5469,7 @@ export interface components {
         SignInRequest: {
             email: string;
             password: string;
-            /**
-             * @description The one-time code, for accounts that need one
-             * @default null
-             */
+            /** @description The one-time code, for accounts that need one */
             otp?: string | null;
         };
         TokenPair: {
@@ -5934,52 +5868,153 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "name": "name",
-                     *           "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "procedure": "procedure",
-                     *           "days_since_surgery": 1,
+                     *           "patient_id": "01a1ce72-ea40-7ea7-8a8f-849441bf0492",
+                     *           "name": "Emine Koç",
+                     *           "episode_id": "01a1ce72-ea40-7972-ac95-1607abbaa97b",
+                     *           "procedure": "vertebral_augmentation",
+                     *           "days_since_surgery": 17,
                      *           "tier": "emergency",
                      *           "open": true,
-                     *           "respond_by": "2026-03-08T09:00:00+00:00",
+                     *           "respond_by": "2026-11-30T06:00:00+00:00",
+                     *           "overdue": false,
+                     *           "alerts": [
+                     *             {
+                     *               "id": "01a22025-1b25-73e6-ab6b-24929a8cf137",
+                     *               "rule": "CES1",
+                     *               "rule_version": 1,
+                     *               "title": "Numbness between the legs",
+                     *               "tier": "emergency",
+                     *               "state": "open",
+                     *               "raised_at": "2026-11-28T03:13:52.421922+00:00",
+                     *               "found_at": "2026-11-28T03:13:52.421922+00:00",
+                     *               "about": "2026-11-28",
+                     *               "respond_by": "2026-11-30T06:00:00+00:00",
+                     *               "overdue": false,
+                     *               "escalation": 0,
+                     *               "assigned_to": null,
+                     *               "assigned_name": null,
+                     *               "acknowledged_at": null,
+                     *               "resolved_at": null,
+                     *               "resolution": null,
+                     *               "facts": [
+                     *                 {
+                     *                   "item": "saddle_numb",
+                     *                   "value": true,
+                     *                   "date": "2026-11-28",
+                     *                   "comparison": {
+                     *                     "is": true
+                     *                   },
+                     *                   "text": "Numb between the legs: Yes"
+                     *                 }
+                     *               ],
+                     *               "response": null,
+                     *               "responded_at": null
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "patient_id": "01a1edfd-ddc0-7d1c-9351-ed86a3d5bb31",
+                     *           "name": "Priya Nair",
+                     *           "episode_id": "01a1edfd-ddc0-70e6-b011-8f6fc07aea37",
+                     *           "procedure": "lumbar_microdiscectomy",
+                     *           "days_since_surgery": 11,
+                     *           "tier": "same_day",
+                     *           "open": true,
+                     *           "respond_by": "2026-11-30T10:00:00+00:00",
                      *           "overdue": true,
                      *           "alerts": [
                      *             {
-                     *               "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *               "rule": "PAIN3",
+                     *               "id": "01a2190c-d0c0-7dd8-a79b-c40f4834bd93",
+                     *               "rule": "PAIN1",
                      *               "rule_version": 1,
-                     *               "title": "title",
-                     *               "tier": "emergency",
+                     *               "title": "Pain has risen",
+                     *               "tier": "same_day",
                      *               "state": "open",
-                     *               "raised_at": "2026-03-08T09:00:00+00:00",
-                     *               "found_at": "2026-03-08T09:00:00+00:00",
-                     *               "about": "2026-03-08",
-                     *               "respond_by": "2026-03-08T09:00:00+00:00",
+                     *               "raised_at": "2026-11-26T18:10:00+00:00",
+                     *               "found_at": "2026-11-26T18:10:00+00:00",
+                     *               "about": "2026-11-26",
+                     *               "respond_by": "2026-11-30T10:00:00+00:00",
                      *               "overdue": true,
                      *               "escalation": 1,
-                     *               "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *               "assigned_name": "assigned name",
-                     *               "acknowledged_at": "2026-03-08T09:00:00+00:00",
-                     *               "resolved_at": "2026-03-08T09:00:00+00:00",
-                     *               "resolution": "advised",
+                     *               "assigned_to": null,
+                     *               "assigned_name": null,
+                     *               "acknowledged_at": null,
+                     *               "resolved_at": null,
+                     *               "resolution": null,
                      *               "facts": [
                      *                 {
                      *                   "item": "nrs_leg",
-                     *                   "value": 7,
-                     *                   "date": "2026-03-08",
+                     *                   "value": 6,
+                     *                   "date": "2026-11-25",
                      *                   "comparison": {
-                     *                     "at_least": 6
+                     *                     "median": 3,
+                     *                     "rise_at_least": 3
+                     *                   },
+                     *                   "text": "Leg pain: 6"
+                     *                 },
+                     *                 {
+                     *                   "item": "nrs_leg",
+                     *                   "value": 7,
+                     *                   "date": "2026-11-26",
+                     *                   "comparison": {
+                     *                     "median": 4,
+                     *                     "rise_at_least": 3
                      *                   },
                      *                   "text": "Leg pain: 7"
                      *                 }
                      *               ],
-                     *               "response": "seen",
-                     *               "responded_at": "2026-03-08T09:00:00+00:00"
+                     *               "response": null,
+                     *               "responded_at": null
+                     *             },
+                     *             {
+                     *               "id": "01a2190c-d0c0-77e7-8f12-3690297e36d4",
+                     *               "rule": "PAIN3",
+                     *               "rule_version": 1,
+                     *               "title": "Leg pain has come back",
+                     *               "tier": "same_day",
+                     *               "state": "open",
+                     *               "raised_at": "2026-11-26T18:10:00+00:00",
+                     *               "found_at": "2026-11-27T18:10:00+00:00",
+                     *               "about": "2026-11-27",
+                     *               "respond_by": "2026-11-30T10:00:00+00:00",
+                     *               "overdue": true,
+                     *               "escalation": 1,
+                     *               "assigned_to": null,
+                     *               "assigned_name": null,
+                     *               "acknowledged_at": null,
+                     *               "resolved_at": null,
+                     *               "resolution": null,
+                     *               "facts": [
+                     *                 {
+                     *                   "item": "nrs_leg",
+                     *                   "value": 7,
+                     *                   "date": "2026-11-26",
+                     *                   "comparison": {
+                     *                     "at_least": 6,
+                     *                     "best_week": 2,
+                     *                     "best_week_at_most": 3
+                     *                   },
+                     *                   "text": "Leg pain: 7"
+                     *                 },
+                     *                 {
+                     *                   "item": "nrs_leg",
+                     *                   "value": 7,
+                     *                   "date": "2026-11-27",
+                     *                   "comparison": {
+                     *                     "at_least": 6,
+                     *                     "best_week": 2,
+                     *                     "best_week_at_most": 3
+                     *                   },
+                     *                   "text": "Leg pain: 7"
+                     *                 }
+                     *               ],
+                     *               "response": null,
+                     *               "responded_at": null
                      *             }
                      *           ]
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": "WyJhbGVydHMiLCIyMDI2LTExLTI4VDAzOjE3OjA3LjA5ODk0OSswMDowMCIsMCwxLCIyMDI2LTExLTMwVDEwOjAwOjAwKzAwOjAwIiwiUHJpeWEgTmFpciIsIjAxYTFlZGZkLWRkYzAtN2QxYy05MzUxLWVkODZhM2Q1YmIzMSJd"
                      *     }
                      */
                     "application/json": components["schemas"]["AlertBundlePage"];
@@ -6058,7 +6093,7 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "rule": "PAIN3",
                      *       "rule_version": 1,
-                     *       "title": "title",
+                     *       "title": "Short walk",
                      *       "tier": "emergency",
                      *       "state": "open",
                      *       "raised_at": "2026-03-08T09:00:00+00:00",
@@ -6068,7 +6103,7 @@ export interface operations {
                      *       "overdue": true,
                      *       "escalation": 1,
                      *       "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "assigned_name": "assigned name",
+                     *       "assigned_name": "Nora Whitfield",
                      *       "acknowledged_at": "2026-03-08T09:00:00+00:00",
                      *       "resolved_at": "2026-03-08T09:00:00+00:00",
                      *       "resolution": "advised",
@@ -6092,7 +6127,7 @@ export interface operations {
                      *           "kind": "acknowledged",
                      *           "at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "by": "by",
+                     *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
@@ -6107,8 +6142,8 @@ export interface operations {
                      *               "text": "Leg pain: 7"
                      *             }
                      *           ],
-                     *           "resolution": "resolution",
-                     *           "note": "note"
+                     *           "resolution": "called_patient",
+                     *           "note": "Rang back; no new weakness."
                      *         }
                      *       ],
                      *       "advice": [
@@ -6117,7 +6152,7 @@ export interface operations {
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "text": "text",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "responses": [
                      *             {
                      *               "response": "seen",
@@ -6207,7 +6242,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "note": "note"
+                 *       "note": "Rang back; no new weakness."
                  *     }
                  */
                 "application/json": components["schemas"]["NoteRequest"];
@@ -6225,7 +6260,7 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "rule": "PAIN3",
                      *       "rule_version": 1,
-                     *       "title": "title",
+                     *       "title": "Short walk",
                      *       "tier": "emergency",
                      *       "state": "open",
                      *       "raised_at": "2026-03-08T09:00:00+00:00",
@@ -6235,7 +6270,7 @@ export interface operations {
                      *       "overdue": true,
                      *       "escalation": 1,
                      *       "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "assigned_name": "assigned name",
+                     *       "assigned_name": "Nora Whitfield",
                      *       "acknowledged_at": "2026-03-08T09:00:00+00:00",
                      *       "resolved_at": "2026-03-08T09:00:00+00:00",
                      *       "resolution": "advised",
@@ -6259,7 +6294,7 @@ export interface operations {
                      *           "kind": "acknowledged",
                      *           "at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "by": "by",
+                     *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
@@ -6274,8 +6309,8 @@ export interface operations {
                      *               "text": "Leg pain: 7"
                      *             }
                      *           ],
-                     *           "resolution": "resolution",
-                     *           "note": "note"
+                     *           "resolution": "called_patient",
+                     *           "note": "Rang back; no new weakness."
                      *         }
                      *       ],
                      *       "advice": [
@@ -6284,7 +6319,7 @@ export interface operations {
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "text": "text",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "responses": [
                      *             {
                      *               "response": "seen",
@@ -6429,7 +6464,7 @@ export interface operations {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "rule": "PAIN3",
                      *           "rule_version": 1,
-                     *           "title": "title",
+                     *           "title": "Short walk",
                      *           "tier": "emergency",
                      *           "state": "open",
                      *           "raised_at": "2026-03-08T09:00:00+00:00",
@@ -6439,7 +6474,7 @@ export interface operations {
                      *           "overdue": true,
                      *           "escalation": 1,
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "assigned_name": "assigned name",
+                     *           "assigned_name": "Nora Whitfield",
                      *           "acknowledged_at": "2026-03-08T09:00:00+00:00",
                      *           "resolved_at": "2026-03-08T09:00:00+00:00",
                      *           "resolution": "advised",
@@ -6575,7 +6610,7 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "rule": "PAIN3",
                      *       "rule_version": 1,
-                     *       "title": "title",
+                     *       "title": "Short walk",
                      *       "tier": "emergency",
                      *       "state": "open",
                      *       "raised_at": "2026-03-08T09:00:00+00:00",
@@ -6585,7 +6620,7 @@ export interface operations {
                      *       "overdue": true,
                      *       "escalation": 1,
                      *       "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "assigned_name": "assigned name",
+                     *       "assigned_name": "Nora Whitfield",
                      *       "acknowledged_at": "2026-03-08T09:00:00+00:00",
                      *       "resolved_at": "2026-03-08T09:00:00+00:00",
                      *       "resolution": "advised",
@@ -6609,7 +6644,7 @@ export interface operations {
                      *           "kind": "acknowledged",
                      *           "at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "by": "by",
+                     *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
@@ -6624,8 +6659,8 @@ export interface operations {
                      *               "text": "Leg pain: 7"
                      *             }
                      *           ],
-                     *           "resolution": "resolution",
-                     *           "note": "note"
+                     *           "resolution": "called_patient",
+                     *           "note": "Rang back; no new weakness."
                      *         }
                      *       ],
                      *       "advice": [
@@ -6634,7 +6669,7 @@ export interface operations {
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "text": "text",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "responses": [
                      *             {
                      *               "response": "seen",
@@ -6784,7 +6819,7 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "rule": "PAIN3",
                      *       "rule_version": 1,
-                     *       "title": "title",
+                     *       "title": "Short walk",
                      *       "tier": "emergency",
                      *       "state": "open",
                      *       "raised_at": "2026-03-08T09:00:00+00:00",
@@ -6794,7 +6829,7 @@ export interface operations {
                      *       "overdue": true,
                      *       "escalation": 1,
                      *       "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "assigned_name": "assigned name",
+                     *       "assigned_name": "Nora Whitfield",
                      *       "acknowledged_at": "2026-03-08T09:00:00+00:00",
                      *       "resolved_at": "2026-03-08T09:00:00+00:00",
                      *       "resolution": "advised",
@@ -6818,7 +6853,7 @@ export interface operations {
                      *           "kind": "acknowledged",
                      *           "at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "by": "by",
+                     *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
@@ -6833,8 +6868,8 @@ export interface operations {
                      *               "text": "Leg pain: 7"
                      *             }
                      *           ],
-                     *           "resolution": "resolution",
-                     *           "note": "note"
+                     *           "resolution": "called_patient",
+                     *           "note": "Rang back; no new weakness."
                      *         }
                      *       ],
                      *       "advice": [
@@ -6843,7 +6878,7 @@ export interface operations {
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "text": "text",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "responses": [
                      *             {
                      *               "response": "seen",
@@ -6972,7 +7007,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "note": "note"
+                 *       "note": "Rang back; no new weakness."
                  *     }
                  */
                 "application/json": components["schemas"]["NoteRequest"];
@@ -6990,7 +7025,7 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "rule": "PAIN3",
                      *       "rule_version": 1,
-                     *       "title": "title",
+                     *       "title": "Short walk",
                      *       "tier": "emergency",
                      *       "state": "open",
                      *       "raised_at": "2026-03-08T09:00:00+00:00",
@@ -7000,7 +7035,7 @@ export interface operations {
                      *       "overdue": true,
                      *       "escalation": 1,
                      *       "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "assigned_name": "assigned name",
+                     *       "assigned_name": "Nora Whitfield",
                      *       "acknowledged_at": "2026-03-08T09:00:00+00:00",
                      *       "resolved_at": "2026-03-08T09:00:00+00:00",
                      *       "resolution": "advised",
@@ -7024,7 +7059,7 @@ export interface operations {
                      *           "kind": "acknowledged",
                      *           "at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "by": "by",
+                     *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
@@ -7039,8 +7074,8 @@ export interface operations {
                      *               "text": "Leg pain: 7"
                      *             }
                      *           ],
-                     *           "resolution": "resolution",
-                     *           "note": "note"
+                     *           "resolution": "called_patient",
+                     *           "note": "Rang back; no new weakness."
                      *         }
                      *       ],
                      *       "advice": [
@@ -7049,7 +7084,7 @@ export interface operations {
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "text": "text",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "responses": [
                      *             {
                      *               "response": "seen",
@@ -7181,7 +7216,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "note": "note"
+                 *       "note": "Rang back; no new weakness."
                  *     }
                  */
                 "application/json": components["schemas"]["NewNoteRequest"];
@@ -7199,7 +7234,7 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "rule": "PAIN3",
                      *       "rule_version": 1,
-                     *       "title": "title",
+                     *       "title": "Short walk",
                      *       "tier": "emergency",
                      *       "state": "open",
                      *       "raised_at": "2026-03-08T09:00:00+00:00",
@@ -7209,7 +7244,7 @@ export interface operations {
                      *       "overdue": true,
                      *       "escalation": 1,
                      *       "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "assigned_name": "assigned name",
+                     *       "assigned_name": "Nora Whitfield",
                      *       "acknowledged_at": "2026-03-08T09:00:00+00:00",
                      *       "resolved_at": "2026-03-08T09:00:00+00:00",
                      *       "resolution": "advised",
@@ -7233,7 +7268,7 @@ export interface operations {
                      *           "kind": "acknowledged",
                      *           "at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "by": "by",
+                     *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
@@ -7248,8 +7283,8 @@ export interface operations {
                      *               "text": "Leg pain: 7"
                      *             }
                      *           ],
-                     *           "resolution": "resolution",
-                     *           "note": "note"
+                     *           "resolution": "called_patient",
+                     *           "note": "Rang back; no new weakness."
                      *         }
                      *       ],
                      *       "advice": [
@@ -7258,7 +7293,7 @@ export interface operations {
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
-                     *           "text": "text",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "responses": [
                      *             {
                      *               "response": "seen",
@@ -7394,9 +7429,9 @@ export interface operations {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "kind": "kind",
+                     *           "kind": "walking",
                      *           "title": {
-                     *             "en": "title"
+                     *             "en": "Short walk"
                      *           },
                      *           "state": "to_book",
                      *           "from_template": true,
@@ -7406,14 +7441,14 @@ export interface operations {
                      *           },
                      *           "starts_at": "2026-03-08T09:00:00+00:00",
                      *           "local_date": "2026-03-08",
-                     *           "local_time": "local time",
-                     *           "time_zone": "time zone",
+                     *           "local_time": "10:30",
+                     *           "time_zone": "Europe/London",
                      *           "minutes": 1,
                      *           "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "site_name": "site name",
-                     *           "location": "location",
+                     *           "site_name": "Harbour site",
+                     *           "location": "Room 3",
                      *           "mode": "in_person",
-                     *           "preparation": "preparation",
+                     *           "preparation": "Bring your list of medicines.",
                      *           "response": "confirm",
                      *           "responded_at": "2026-03-08T09:00:00+00:00",
                      *           "elsewhere_at": "2026-03-08T09:00:00+00:00",
@@ -7422,7 +7457,7 @@ export interface operations {
                      *           "updated_at": "2026-03-08T09:00:00+00:00"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["AppointmentPage"];
@@ -7522,9 +7557,9 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "kind": "kind",
+                     *       "kind": "walking",
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
                      *       "state": "to_book",
                      *       "from_template": true,
@@ -7534,14 +7569,14 @@ export interface operations {
                      *       },
                      *       "starts_at": "2026-03-08T09:00:00+00:00",
                      *       "local_date": "2026-03-08",
-                     *       "local_time": "local time",
-                     *       "time_zone": "time zone",
+                     *       "local_time": "10:30",
+                     *       "time_zone": "Europe/London",
                      *       "minutes": 1,
                      *       "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "site_name": "site name",
-                     *       "location": "location",
+                     *       "site_name": "Harbour site",
+                     *       "location": "Room 3",
                      *       "mode": "in_person",
-                     *       "preparation": "preparation",
+                     *       "preparation": "Bring your list of medicines.",
                      *       "response": "confirm",
                      *       "responded_at": "2026-03-08T09:00:00+00:00",
                      *       "elsewhere_at": "2026-03-08T09:00:00+00:00",
@@ -7689,9 +7724,9 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "kind": "kind",
+                     *       "kind": "walking",
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
                      *       "state": "to_book",
                      *       "from_template": true,
@@ -7701,14 +7736,14 @@ export interface operations {
                      *       },
                      *       "starts_at": "2026-03-08T09:00:00+00:00",
                      *       "local_date": "2026-03-08",
-                     *       "local_time": "local time",
-                     *       "time_zone": "time zone",
+                     *       "local_time": "10:30",
+                     *       "time_zone": "Europe/London",
                      *       "minutes": 1,
                      *       "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "site_name": "site name",
-                     *       "location": "location",
+                     *       "site_name": "Harbour site",
+                     *       "location": "Room 3",
                      *       "mode": "in_person",
-                     *       "preparation": "preparation",
+                     *       "preparation": "Bring your list of medicines.",
                      *       "response": "confirm",
                      *       "responded_at": "2026-03-08T09:00:00+00:00",
                      *       "elsewhere_at": "2026-03-08T09:00:00+00:00",
@@ -7862,14 +7897,14 @@ export interface operations {
                      *           "action": "patient_read",
                      *           "actor_kind": "staff",
                      *           "actor_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "actor_name": "actor name",
-                     *           "subject_kind": "subject kind",
-                     *           "subject_id": "subject id",
+                     *           "actor_name": "Nora Whitfield",
+                     *           "subject_kind": "patient",
+                     *           "subject_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "request_id": "request id"
+                     *           "request_id": "2f1c0e9a7b5d4c3e8f6a1b2c3d4e5f60"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["AuditEventPage"];
@@ -7950,18 +7985,18 @@ export interface operations {
                      *         {
                      *           "on": "2026-03-08",
                      *           "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "name": "name",
+                     *           "name": "Rosa Lindqvist",
                      *           "time_zone": "Europe/London",
-                     *           "locale": "locale",
+                     *           "locale": "en",
                      *           "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "procedure": "procedure",
+                     *           "procedure": "lumbar_microdiscectomy",
                      *           "phones": [
-                     *             "phones"
+                     *             "+441632960123"
                      *           ],
                      *           "reasons": [
                      *             {
                      *               "code": "check_in_due",
-                     *               "text": "text",
+                     *               "text": "Leg pain rose from 3 to 6 in a week.",
                      *               "since": "2026-03-08",
                      *               "until": "2026-03-08",
                      *               "missed": 1
@@ -7969,7 +8004,7 @@ export interface operations {
                      *           ]
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["CallTaskPage"];
@@ -8050,48 +8085,117 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "name": "name",
-                     *           "time_zone": "time zone",
-                     *           "contact_mode": "contact mode",
-                     *           "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "procedure": "procedure",
-                     *           "episode_state": "episode state",
-                     *           "plan_state": "plan state",
-                     *           "days_since_surgery": 1,
-                     *           "days_since_discharge": 1,
+                     *           "id": "01a1ce72-ea40-7ea7-8a8f-849441bf0492",
+                     *           "name": "Emine Koç",
+                     *           "time_zone": "Europe/Istanbul",
+                     *           "contact_mode": "app",
+                     *           "episode_id": "01a1ce72-ea40-7972-ac95-1607abbaa97b",
+                     *           "procedure": "vertebral_augmentation",
+                     *           "episode_state": "open",
+                     *           "plan_state": "active",
+                     *           "days_since_surgery": 17,
+                     *           "days_since_discharge": 16,
                      *           "reasons": [
                      *             {
-                     *               "code": "code",
-                     *               "urgency": 1,
-                     *               "text": "text",
+                     *               "code": "alert",
+                     *               "urgency": 100,
+                     *               "text": "Alert: Numbness between the legs",
+                     *               "facts": {
+                     *                 "rule": "CES1",
+                     *                 "tier": "emergency",
+                     *                 "state": "open"
+                     *               }
+                     *             },
+                     *             {
+                     *               "code": "not_reaching",
+                     *               "urgency": 45,
+                     *               "text": "Reminders reach no device",
                      *               "facts": {}
                      *             }
                      *           ],
-                     *           "last_check_in": "2026-03-08",
+                     *           "last_check_in": "2026-11-28",
                      *           "pain": {
-                     *             "item": "nrs_leg",
-                     *             "now": 1,
-                     *             "before": 1
+                     *             "item": "nrs_back",
+                     *             "now": 3,
+                     *             "before": 3
                      *           },
                      *           "adherence": {
-                     *             "done": 1,
-                     *             "due": 1
+                     *             "done": 15,
+                     *             "due": 27
                      *           },
-                     *           "next_appointment": {
-                     *             "starts_at": "2026-03-08T09:00:00+00:00",
-                     *             "title": "title"
-                     *           },
+                     *           "next_appointment": null,
                      *           "to_book": [
                      *             {
-                     *               "title": "title",
-                     *               "window_from": "2026-03-08",
-                     *               "window_to": "2026-03-08"
+                     *               "title": "Phone call from the care team",
+                     *               "window_from": "2026-11-13",
+                     *               "window_to": "2026-11-16"
+                     *             },
+                     *             {
+                     *               "title": "First visit with your surgeon",
+                     *               "window_from": "2026-11-21",
+                     *               "window_to": "2026-12-02"
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "id": "01a1edfd-ddc0-7d1c-9351-ed86a3d5bb31",
+                     *           "name": "Priya Nair",
+                     *           "time_zone": "Europe/London",
+                     *           "contact_mode": "app",
+                     *           "episode_id": "01a1edfd-ddc0-70e6-b011-8f6fc07aea37",
+                     *           "procedure": "lumbar_microdiscectomy",
+                     *           "episode_state": "open",
+                     *           "plan_state": "active",
+                     *           "days_since_surgery": 11,
+                     *           "days_since_discharge": 10,
+                     *           "reasons": [
+                     *             {
+                     *               "code": "alert",
+                     *               "urgency": 90,
+                     *               "text": "Alert, not looked at in time: Pain has risen",
+                     *               "facts": {
+                     *                 "rule": "PAIN1",
+                     *                 "tier": "same_day",
+                     *                 "state": "overdue"
+                     *               }
+                     *             },
+                     *             {
+                     *               "code": "alert",
+                     *               "urgency": 90,
+                     *               "text": "Alert, not looked at in time: Leg pain has come back",
+                     *               "facts": {
+                     *                 "rule": "PAIN3",
+                     *                 "tier": "same_day",
+                     *                 "state": "overdue"
+                     *               }
+                     *             }
+                     *           ],
+                     *           "last_check_in": "2026-11-27",
+                     *           "pain": {
+                     *             "item": "nrs_leg",
+                     *             "now": 5,
+                     *             "before": 2
+                     *           },
+                     *           "adherence": {
+                     *             "done": 21,
+                     *             "due": 36
+                     *           },
+                     *           "next_appointment": null,
+                     *           "to_book": [
+                     *             {
+                     *               "title": "Phone call from the care team",
+                     *               "window_from": "2026-11-19",
+                     *               "window_to": "2026-11-22"
+                     *             },
+                     *             {
+                     *               "title": "Wound check, stitches or clips out",
+                     *               "window_from": "2026-11-27",
+                     *               "window_to": "2026-12-01"
                      *             }
                      *           ]
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": "WyJjYXNlbG9hZC1hdHRlbnRpb24iLCIyMDI2LTExLTI4VDAzOjE3OjA3LjAyNjI3NSswMDowMCIsOTAzMTcsIlByaXlhIE5haXIiLCIwMWExZWRmZC1kZGMwLTdkMWMtOTM1MS1lZDg2YTNkNWJiMzEiXQ"
                      *     }
                      */
                     "application/json": components["schemas"]["CaseloadEntryPage"];
@@ -8155,13 +8259,24 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "name": "name",
-                 *       "date_of_birth": "2026-03-08",
+                 *       "name": "Rosa Lindqvist",
+                 *       "date_of_birth": "1980-05-17",
                  *       "time_zone": "Europe/London",
                  *       "locale": "en",
+                 *       "external_ids": [
+                 *         {
+                 *           "system": "urn:clinic:mrn",
+                 *           "value": "MRN-20417"
+                 *         }
+                 *       ],
                  *       "episode": {
                  *         "procedure": "lumbar_microdiscectomy",
-                 *         "discharge_date": "2026-03-08"
+                 *         "levels": [
+                 *           "L4-5"
+                 *         ],
+                 *         "side": "left",
+                 *         "surgery_date": "2026-11-25",
+                 *         "discharge_date": "2026-11-26"
                  *       }
                  *     }
                  */
@@ -8178,85 +8293,63 @@ export interface operations {
                     /**
                      * @example {
                      *       "patient": {
-                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "name": "name",
-                     *         "date_of_birth": "2026-03-08",
-                     *         "time_zone": "time zone",
-                     *         "locale": "locale",
-                     *         "contact_mode": "contact mode",
+                     *         "id": "01a22028-13be-7cf6-a44e-baa611527c0f",
+                     *         "name": "Rosa Lindqvist",
+                     *         "date_of_birth": "1980-05-17",
+                     *         "time_zone": "Europe/London",
+                     *         "locale": "en",
+                     *         "contact_mode": "app",
                      *         "preferences": {},
                      *         "external_ids": [
                      *           {
-                     *             "system": "urn:hospital:mrn",
-                     *             "value": "value"
+                     *             "system": "urn:clinic:mrn",
+                     *             "value": "MRN-20417"
                      *           }
                      *         ],
-                     *         "addresses": [
-                     *           {
-                     *             "channel": "channel",
-                     *             "value": "value",
-                     *             "verified_at": "2026-03-08T09:00:00+00:00",
-                     *             "opted_out_at": "2026-03-08T09:00:00+00:00"
-                     *           }
-                     *         ],
+                     *         "addresses": [],
                      *         "care_team": [
                      *           {
-                     *             "staff_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "staff_id": "01a16be4-b168-756b-8f12-300999ed4ff2",
                      *             "lead": true,
-                     *             "from_date": "2026-03-08"
+                     *             "from_date": "2026-11-28"
                      *           }
                      *         ],
                      *         "episode": {
-                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "procedure": "procedure",
+                     *           "id": "01a22028-13be-7743-9c01-f4b9633af708",
+                     *           "patient_id": "01a22028-13be-7cf6-a44e-baa611527c0f",
+                     *           "site": "01a16be4-b168-7f16-baba-f2c103d28896",
+                     *           "procedure": "lumbar_microdiscectomy",
                      *           "levels": [
-                     *             "levels"
+                     *             "L4-5"
                      *           ],
-                     *           "side": "side",
-                     *           "diagnosis": "diagnosis",
-                     *           "surgery_date": "2026-03-08",
-                     *           "surgery_date_assumed": true,
-                     *           "discharge_date": "2026-03-08",
+                     *           "side": "left",
+                     *           "diagnosis": null,
+                     *           "surgery_date": "2026-11-25",
+                     *           "surgery_date_assumed": false,
+                     *           "discharge_date": "2026-11-26",
                      *           "baseline": {},
-                     *           "pre_existing_deficit": "pre existing deficit",
-                     *           "plan_template": "plan template",
+                     *           "pre_existing_deficit": null,
+                     *           "plan_template": null,
                      *           "state": "open",
-                     *           "hold_reason": "hold reason",
-                     *           "held_from": "2026-03-08",
-                     *           "monitored_until": "2026-03-08",
-                     *           "ended_on": "2026-03-08",
-                     *           "end_reason": "end reason",
-                     *           "superseded_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "plan_state": "plan state",
-                     *           "days_since_surgery": 1,
-                     *           "days_since_discharge": 1,
+                     *           "hold_reason": null,
+                     *           "held_from": null,
+                     *           "monitored_until": null,
+                     *           "ended_on": null,
+                     *           "end_reason": null,
+                     *           "superseded_by": null,
+                     *           "plan_state": "awaiting_clinician",
+                     *           "days_since_surgery": 3,
+                     *           "days_since_discharge": 2,
                      *           "version": 1,
-                     *           "created_at": "2026-03-08T09:00:00+00:00",
-                     *           "updated_at": "2026-03-08T09:00:00+00:00"
+                     *           "created_at": "2026-11-28T03:17:07.134519+00:00",
+                     *           "updated_at": "2026-11-28T03:17:07.134519+00:00"
                      *         },
                      *         "version": 1,
-                     *         "created_at": "2026-03-08T09:00:00+00:00",
-                     *         "updated_at": "2026-03-08T09:00:00+00:00"
+                     *         "created_at": "2026-11-28T03:17:07.134519+00:00",
+                     *         "updated_at": "2026-11-28T03:17:07.134519+00:00"
                      *       },
-                     *       "enrolment_code": "enrolment code",
-                     *       "enrolment_code_withheld": {
-                     *         "code": "content_not_approved",
-                     *         "detail": "detail",
-                     *         "missing": [
-                     *           {
-                     *             "kind": "kind",
-                     *             "code": "code",
-                     *             "version": 1,
-                     *             "content_hash": "content hash",
-                     *             "title": {
-                     *               "en": "title"
-                     *             },
-                     *             "replaced": true
-                     *           }
-                     *         ]
-                     *       }
+                     *       "enrolment_code": "7KQ2-M9TX",
+                     *       "enrolment_code_withheld": null
                      *     }
                      */
                     "application/json": components["schemas"]["Registered"];
@@ -8383,10 +8476,10 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
-                     *       "locale": "locale",
+                     *       "name": "Alderwick Spine Clinic",
+                     *       "locale": "en",
                      *       "kind": "production",
-                     *       "visibility": "visibility",
+                     *       "visibility": "clinic",
                      *       "reminder_defaults": {},
                      *       "reminder_policy": {},
                      *       "version": 1,
@@ -8455,7 +8548,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "name": "name"
+                 *       "name": "Rosa Lindqvist"
                  *     }
                  */
                 "application/json": components["schemas"]["ClinicChanges"];
@@ -8471,10 +8564,10 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
-                     *       "locale": "locale",
+                     *       "name": "Alderwick Spine Clinic",
+                     *       "locale": "en",
                      *       "kind": "production",
-                     *       "visibility": "visibility",
+                     *       "visibility": "clinic",
                      *       "reminder_defaults": {},
                      *       "reminder_policy": {},
                      *       "version": 1,
@@ -8582,45 +8675,45 @@ export interface operations {
                      *       "required": true,
                      *       "items": [
                      *         {
-                     *           "kind": "kind",
-                     *           "code": "code",
+                     *           "kind": "walking",
+                     *           "code": "walk_protect",
                      *           "version": 1,
-                     *           "content_hash": "content hash",
+                     *           "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "title": {
-                     *             "en": "title"
+                     *             "en": "Short walk"
                      *           },
                      *           "origin": "shipped",
-                     *           "procedure": "procedure",
+                     *           "procedure": "lumbar_microdiscectomy",
                      *           "state": "approved",
                      *           "decision": {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "kind": "kind",
-                     *             "code": "code",
+                     *             "kind": "walking",
+                     *             "code": "walk_protect",
                      *             "version": 1,
-                     *             "content_hash": "content hash",
+                     *             "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *             "decision": "approve",
                      *             "decided_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "decided_by_name": "decided by name",
+                     *             "decided_by_name": "Nora Whitfield",
                      *             "decided_as": "physiotherapist",
                      *             "decided_at": "2026-03-08T09:00:00+00:00",
-                     *             "statement": "statement"
+                     *             "statement": "Read and agreed with our protocol."
                      *           },
                      *           "before": {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "kind": "kind",
-                     *             "code": "code",
+                     *             "kind": "walking",
+                     *             "code": "walk_protect",
                      *             "version": 1,
-                     *             "content_hash": "content hash",
+                     *             "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *             "decision": "approve",
                      *             "decided_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "decided_by_name": "decided by name",
+                     *             "decided_by_name": "Nora Whitfield",
                      *             "decided_as": "physiotherapist",
                      *             "decided_at": "2026-03-08T09:00:00+00:00",
-                     *             "statement": "statement"
+                     *             "statement": "Read and agreed with our protocol."
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["ContentRegister"];
@@ -8689,9 +8782,9 @@ export interface operations {
                  * @example {
                  *       "pieces": [
                  *         {
-                 *           "kind": "kind",
-                 *           "code": "code",
-                 *           "content_hash": "content hash"
+                 *           "kind": "walking",
+                 *           "code": "walk_protect",
+                 *           "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                  *         }
                  *       ]
                  *     }
@@ -8711,45 +8804,45 @@ export interface operations {
                      *       "required": true,
                      *       "items": [
                      *         {
-                     *           "kind": "kind",
-                     *           "code": "code",
+                     *           "kind": "walking",
+                     *           "code": "walk_protect",
                      *           "version": 1,
-                     *           "content_hash": "content hash",
+                     *           "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "title": {
-                     *             "en": "title"
+                     *             "en": "Short walk"
                      *           },
                      *           "origin": "shipped",
-                     *           "procedure": "procedure",
+                     *           "procedure": "lumbar_microdiscectomy",
                      *           "state": "approved",
                      *           "decision": {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "kind": "kind",
-                     *             "code": "code",
+                     *             "kind": "walking",
+                     *             "code": "walk_protect",
                      *             "version": 1,
-                     *             "content_hash": "content hash",
+                     *             "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *             "decision": "approve",
                      *             "decided_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "decided_by_name": "decided by name",
+                     *             "decided_by_name": "Nora Whitfield",
                      *             "decided_as": "physiotherapist",
                      *             "decided_at": "2026-03-08T09:00:00+00:00",
-                     *             "statement": "statement"
+                     *             "statement": "Read and agreed with our protocol."
                      *           },
                      *           "before": {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "kind": "kind",
-                     *             "code": "code",
+                     *             "kind": "walking",
+                     *             "code": "walk_protect",
                      *             "version": 1,
-                     *             "content_hash": "content hash",
+                     *             "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *             "decision": "approve",
                      *             "decided_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "decided_by_name": "decided by name",
+                     *             "decided_by_name": "Nora Whitfield",
                      *             "decided_as": "physiotherapist",
                      *             "decided_at": "2026-03-08T09:00:00+00:00",
-                     *             "statement": "statement"
+                     *             "statement": "Read and agreed with our protocol."
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["ContentRegister"];
@@ -8869,19 +8962,19 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "kind": "kind",
-                     *           "code": "code",
+                     *           "kind": "walking",
+                     *           "code": "walk_protect",
                      *           "version": 1,
-                     *           "content_hash": "content hash",
+                     *           "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "decision": "approve",
                      *           "decided_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "decided_by_name": "decided by name",
+                     *           "decided_by_name": "Nora Whitfield",
                      *           "decided_as": "physiotherapist",
                      *           "decided_at": "2026-03-08T09:00:00+00:00",
-                     *           "statement": "statement"
+                     *           "statement": "Read and agreed with our protocol."
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["ContentDecisionPage"];
@@ -8941,12 +9034,12 @@ export interface operations {
             path: {
                 /**
                  * @description Kind
-                 * @example kind
+                 * @example walking
                  */
                 kind: string;
                 /**
                  * @description Code
-                 * @example code
+                 * @example walk_protect
                  */
                 code: string;
             };
@@ -8962,48 +9055,48 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "kind": "kind",
-                     *       "code": "code",
+                     *       "kind": "walking",
+                     *       "code": "walk_protect",
                      *       "version": 1,
-                     *       "content_hash": "content hash",
+                     *       "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
                      *       "origin": "shipped",
-                     *       "procedure": "procedure",
+                     *       "procedure": "lumbar_microdiscectomy",
                      *       "state": "approved",
                      *       "decision": {
                      *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "kind": "kind",
-                     *         "code": "code",
+                     *         "kind": "walking",
+                     *         "code": "walk_protect",
                      *         "version": 1,
-                     *         "content_hash": "content hash",
+                     *         "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "decision": "approve",
                      *         "decided_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "decided_by_name": "decided by name",
+                     *         "decided_by_name": "Nora Whitfield",
                      *         "decided_as": "physiotherapist",
                      *         "decided_at": "2026-03-08T09:00:00+00:00",
-                     *         "statement": "statement"
+                     *         "statement": "Read and agreed with our protocol."
                      *       },
                      *       "before": {
                      *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "kind": "kind",
-                     *         "code": "code",
+                     *         "kind": "walking",
+                     *         "code": "walk_protect",
                      *         "version": 1,
-                     *         "content_hash": "content hash",
+                     *         "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "decision": "approve",
                      *         "decided_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "decided_by_name": "decided by name",
+                     *         "decided_by_name": "Nora Whitfield",
                      *         "decided_as": "physiotherapist",
                      *         "decided_at": "2026-03-08T09:00:00+00:00",
-                     *         "statement": "statement"
+                     *         "statement": "Read and agreed with our protocol."
                      *       },
                      *       "content": {},
                      *       "changes": [
                      *         {
                      *           "place": "items/walk_protect/dose/minutes",
-                     *           "before": "before",
-                     *           "after": "after"
+                     *           "before": 20,
+                     *           "after": 15
                      *         }
                      *       ]
                      *     }
@@ -9090,7 +9183,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "statement": "statement"
+                 *       "statement": "Read and agreed with our protocol."
                  *     }
                  */
                 "application/json": components["schemas"]["StatementRequest"];
@@ -9108,45 +9201,45 @@ export interface operations {
                      *       "required": true,
                      *       "items": [
                      *         {
-                     *           "kind": "kind",
-                     *           "code": "code",
+                     *           "kind": "walking",
+                     *           "code": "walk_protect",
                      *           "version": 1,
-                     *           "content_hash": "content hash",
+                     *           "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "title": {
-                     *             "en": "title"
+                     *             "en": "Short walk"
                      *           },
                      *           "origin": "shipped",
-                     *           "procedure": "procedure",
+                     *           "procedure": "lumbar_microdiscectomy",
                      *           "state": "approved",
                      *           "decision": {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "kind": "kind",
-                     *             "code": "code",
+                     *             "kind": "walking",
+                     *             "code": "walk_protect",
                      *             "version": 1,
-                     *             "content_hash": "content hash",
+                     *             "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *             "decision": "approve",
                      *             "decided_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "decided_by_name": "decided by name",
+                     *             "decided_by_name": "Nora Whitfield",
                      *             "decided_as": "physiotherapist",
                      *             "decided_at": "2026-03-08T09:00:00+00:00",
-                     *             "statement": "statement"
+                     *             "statement": "Read and agreed with our protocol."
                      *           },
                      *           "before": {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "kind": "kind",
-                     *             "code": "code",
+                     *             "kind": "walking",
+                     *             "code": "walk_protect",
                      *             "version": 1,
-                     *             "content_hash": "content hash",
+                     *             "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *             "decision": "approve",
                      *             "decided_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "decided_by_name": "decided by name",
+                     *             "decided_by_name": "Nora Whitfield",
                      *             "decided_as": "physiotherapist",
                      *             "decided_at": "2026-03-08T09:00:00+00:00",
-                     *             "statement": "statement"
+                     *             "statement": "Read and agreed with our protocol."
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["ContentRegister"];
@@ -9278,12 +9371,12 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "name": "name",
-                     *           "platform": "platform",
+                     *           "name": "Rosa Lindqvist",
+                     *           "platform": "ios",
                      *           "permission": "granted",
-                     *           "time_zone": "time zone",
-                     *           "locale": "locale",
-                     *           "app_version": "app version",
+                     *           "time_zone": "Europe/London",
+                     *           "locale": "en",
+                     *           "app_version": "2.4.1",
                      *           "scheduled_until": "2026-03-08T09:00:00+00:00",
                      *           "plan_revision": 1,
                      *           "last_seen_at": "2026-03-08T09:00:00+00:00",
@@ -9295,7 +9388,7 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["DevicePage"];
@@ -9369,7 +9462,7 @@ export interface operations {
                  *       "permission": "granted",
                  *       "time_zone": "Europe/London",
                  *       "locale": "en",
-                 *       "app_version": "app version"
+                 *       "app_version": "2.4.1"
                  *     }
                  */
                 "application/json": components["schemas"]["DeviceRequest"];
@@ -9385,12 +9478,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
-                     *       "platform": "platform",
+                     *       "name": "Rosa Lindqvist",
+                     *       "platform": "ios",
                      *       "permission": "granted",
-                     *       "time_zone": "time zone",
-                     *       "locale": "locale",
-                     *       "app_version": "app version",
+                     *       "time_zone": "Europe/London",
+                     *       "locale": "en",
+                     *       "app_version": "2.4.1",
                      *       "scheduled_until": "2026-03-08T09:00:00+00:00",
                      *       "plan_revision": 1,
                      *       "last_seen_at": "2026-03-08T09:00:00+00:00",
@@ -9414,12 +9507,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
-                     *       "platform": "platform",
+                     *       "name": "Rosa Lindqvist",
+                     *       "platform": "ios",
                      *       "permission": "granted",
-                     *       "time_zone": "time zone",
-                     *       "locale": "locale",
-                     *       "app_version": "app version",
+                     *       "time_zone": "Europe/London",
+                     *       "locale": "en",
+                     *       "app_version": "2.4.1",
                      *       "scheduled_until": "2026-03-08T09:00:00+00:00",
                      *       "plan_revision": 1,
                      *       "last_seen_at": "2026-03-08T09:00:00+00:00",
@@ -9628,19 +9721,19 @@ export interface operations {
                 /**
                  * @example {
                  *       "code": "7KQ2-M9TX",
-                 *       "date_of_birth": "2026-03-08",
+                 *       "date_of_birth": "1968-09-02",
                  *       "device": {
-                 *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                 *         "name": "name",
+                 *         "id": "7ce5d0af-1d85-478b-9843-b16877e823ac",
+                 *         "name": "Margaret's phone",
                  *         "platform": "ios",
                  *         "time_zone": "Europe/London",
                  *         "locale": "en",
-                 *         "app_version": "app version"
+                 *         "app_version": "2.4.1"
                  *       },
                  *       "consents": [
                  *         {
-                 *           "document": "document",
-                 *           "version": "version"
+                 *           "document": "privacy",
+                 *           "version": "1"
                  *         }
                  *       ]
                  *     }
@@ -9657,16 +9750,22 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "access token",
-                     *       "expires_in": 1,
-                     *       "refresh_token": "refresh token",
+                     *       "access_token": "rat_3vQ1kT8mZ0c7bLxN5sYpWg",
+                     *       "expires_in": 600,
+                     *       "refresh_token": "rrt_Jt5yC1mQ9vE2kLw8ZbNf0A",
                      *       "patient": {
-                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "name": "name",
-                     *         "time_zone": "time zone",
-                     *         "locale": "locale",
+                     *         "id": "01a1de8a-c9c0-7691-a113-fe815be43a23",
+                     *         "name": "Margaret Holloway",
+                     *         "time_zone": "Europe/London",
+                     *         "locale": "en",
                      *         "contact_mode": "app",
-                     *         "preferences": {}
+                     *         "preferences": {
+                     *           "reminder_times": {
+                     *             "walking": {
+                     *               "evening": "17:00"
+                     *             }
+                     *           }
+                     *         }
                      *       }
                      *     }
                      */
@@ -9782,7 +9881,7 @@ export interface operations {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "rule": "PAIN3",
                      *           "rule_version": 1,
-                     *           "title": "title",
+                     *           "title": "Short walk",
                      *           "tier": "emergency",
                      *           "state": "open",
                      *           "raised_at": "2026-03-08T09:00:00+00:00",
@@ -9792,7 +9891,7 @@ export interface operations {
                      *           "overdue": true,
                      *           "escalation": 1,
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "assigned_name": "assigned name",
+                     *           "assigned_name": "Nora Whitfield",
                      *           "acknowledged_at": "2026-03-08T09:00:00+00:00",
                      *           "resolved_at": "2026-03-08T09:00:00+00:00",
                      *           "resolution": "advised",
@@ -9912,26 +10011,26 @@ export interface operations {
                      *           "date": "2026-03-08",
                      *           "recorded_at": "2026-03-08T09:00:00+00:00",
                      *           "received_at": "2026-03-08T09:00:00+00:00",
-                     *           "time_zone": "time zone",
-                     *           "form_version": "form version",
+                     *           "time_zone": "Europe/London",
+                     *           "form_version": "1-4f1c",
                      *           "answers": {
                      *             "en": true
                      *           },
-                     *           "note": "note",
+                     *           "note": "Rang back; no new weakness.",
                      *           "supersedes": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "issues": [
                      *             {
                      *               "code": "clock_suspect",
-                     *               "item": "item",
-                     *               "given": "given"
+                     *               "item": "nrs_leg",
+                     *               "given": "purple"
                      *             }
                      *           ],
                      *           "source": "app",
-                     *           "reported_by": "reported by",
+                     *           "reported_by": "The patient's daughter",
                      *           "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["CheckInPage"];
@@ -10017,7 +10116,7 @@ export interface operations {
                  *       "date": "2026-03-08",
                  *       "recorded_at": "2026-03-08T09:00:00+00:00",
                  *       "time_zone": "Europe/Istanbul",
-                 *       "form_version": "form version",
+                 *       "form_version": "1-4f1c",
                  *       "answers": {
                  *         "nrs_back": 3,
                  *         "wound": "dry",
@@ -10044,22 +10143,22 @@ export interface operations {
                      *         "date": "2026-03-08",
                      *         "recorded_at": "2026-03-08T09:00:00+00:00",
                      *         "received_at": "2026-03-08T09:00:00+00:00",
-                     *         "time_zone": "time zone",
-                     *         "form_version": "form version",
+                     *         "time_zone": "Europe/London",
+                     *         "form_version": "1-4f1c",
                      *         "answers": {
                      *           "en": true
                      *         },
-                     *         "note": "note",
+                     *         "note": "Rang back; no new weakness.",
                      *         "supersedes": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *         "issues": [
                      *           {
                      *             "code": "clock_suspect",
-                     *             "item": "item",
-                     *             "given": "given"
+                     *             "item": "nrs_leg",
+                     *             "given": "purple"
                      *           }
                      *         ],
                      *         "source": "app",
-                     *         "reported_by": "reported by",
+                     *         "reported_by": "The patient's daughter",
                      *         "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
                      *       },
                      *       "summary": "No warning sign in what you told us.",
@@ -10069,15 +10168,15 @@ export interface operations {
                      *           "rule": "CES2",
                      *           "version": 1,
                      *           "tier": "emergency",
-                     *           "title": "title",
-                     *           "text": "text",
+                     *           "title": "Short walk",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "about": "2026-03-08",
                      *           "late": true,
                      *           "actions": [
                      *             {
                      *               "name": "clinic",
-                     *               "label": "label",
-                     *               "phone": "phone"
+                     *               "label": "Leg pain now",
+                     *               "phone": "+441632960100"
                      *             }
                      *           ]
                      *         }
@@ -10089,15 +10188,16 @@ export interface operations {
                      *         "seen_at": "2026-03-08T09:00:00+00:00",
                      *         "next_open_at": "2026-03-08T09:00:00+00:00",
                      *         "monitored_until": "2026-03-08",
-                     *         "until_then": "until then",
+                     *         "until_then": "Somebody looks at this by Monday 10:00. If it gets worse, ring the number above.",
                      *         "phones": {
-                     *           "clinic": "phones"
+                     *           "clinic": "+441632960100",
+                     *           "emergency": "999"
                      *         }
                      *       },
                      *       "progress": {
                      *         "days_since_surgery": 1,
                      *         "days_since_discharge": 1,
-                     *         "text": "text"
+                     *         "text": "Leg pain rose from 3 to 6 in a week."
                      *       }
                      *     }
                      */
@@ -10118,22 +10218,22 @@ export interface operations {
                      *         "date": "2026-03-08",
                      *         "recorded_at": "2026-03-08T09:00:00+00:00",
                      *         "received_at": "2026-03-08T09:00:00+00:00",
-                     *         "time_zone": "time zone",
-                     *         "form_version": "form version",
+                     *         "time_zone": "Europe/London",
+                     *         "form_version": "1-4f1c",
                      *         "answers": {
                      *           "en": true
                      *         },
-                     *         "note": "note",
+                     *         "note": "Rang back; no new weakness.",
                      *         "supersedes": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *         "issues": [
                      *           {
                      *             "code": "clock_suspect",
-                     *             "item": "item",
-                     *             "given": "given"
+                     *             "item": "nrs_leg",
+                     *             "given": "purple"
                      *           }
                      *         ],
                      *         "source": "app",
-                     *         "reported_by": "reported by",
+                     *         "reported_by": "The patient's daughter",
                      *         "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
                      *       },
                      *       "summary": "No warning sign in what you told us.",
@@ -10143,15 +10243,15 @@ export interface operations {
                      *           "rule": "CES2",
                      *           "version": 1,
                      *           "tier": "emergency",
-                     *           "title": "title",
-                     *           "text": "text",
+                     *           "title": "Short walk",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "about": "2026-03-08",
                      *           "late": true,
                      *           "actions": [
                      *             {
                      *               "name": "clinic",
-                     *               "label": "label",
-                     *               "phone": "phone"
+                     *               "label": "Leg pain now",
+                     *               "phone": "+441632960100"
                      *             }
                      *           ]
                      *         }
@@ -10163,15 +10263,16 @@ export interface operations {
                      *         "seen_at": "2026-03-08T09:00:00+00:00",
                      *         "next_open_at": "2026-03-08T09:00:00+00:00",
                      *         "monitored_until": "2026-03-08",
-                     *         "until_then": "until then",
+                     *         "until_then": "Somebody looks at this by Monday 10:00. If it gets worse, ring the number above.",
                      *         "phones": {
-                     *           "clinic": "phones"
+                     *           "clinic": "+441632960100",
+                     *           "emergency": "999"
                      *         }
                      *       },
                      *       "progress": {
                      *         "days_since_surgery": 1,
                      *         "days_since_discharge": 1,
-                     *         "text": "text"
+                     *         "text": "Leg pain rose from 3 to 6 in a week."
                      *       }
                      *     }
                      */
@@ -10310,16 +10411,16 @@ export interface operations {
                      *       "valid_until": "2026-03-08T09:00:00+00:00",
                      *       "items": [
                      *         {
-                     *           "id": "id",
+                     *           "id": "b2NjLTE",
                      *           "kind": "physiotherapy",
-                     *           "title": "title",
+                     *           "title": "Short walk",
                      *           "slot": "morning",
                      *           "local_date": "2026-03-08",
                      *           "local_time": "09:00",
                      *           "due_at": "2026-03-08T09:00:00+00:00",
                      *           "expires_at": "2026-03-08T09:00:00+00:00",
                      *           "state": "upcoming",
-                     *           "reason": "reason",
+                     *           "reason": null,
                      *           "remind_via": "push",
                      *           "next_at": "2026-03-08T09:00:00+00:00",
                      *           "deep_link": "/occurrences/…",
@@ -10420,7 +10521,7 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "occurrence_id": "occurrence id",
+                     *           "occurrence_id": "b2NjLTE",
                      *           "kind": "physiotherapy",
                      *           "channel": "webpush",
                      *           "state": "ready",
@@ -10432,11 +10533,11 @@ export interface operations {
                      *           "due_at": "2026-03-08T09:00:00+00:00",
                      *           "wake_at": "2026-03-08T09:00:00+00:00",
                      *           "sent_at": "2026-03-08T09:00:00+00:00",
-                     *           "carried_by": "carried by",
+                     *           "carried_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "delivered_at": "2026-03-08T09:00:00+00:00"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["DeliveryPage"];
@@ -10525,7 +10626,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "as_of": "2026-03-08",
-                     *       "procedure": "procedure",
+                     *       "procedure": "lumbar_microdiscectomy",
                      *       "days_since_surgery": 1,
                      *       "days_since_discharge": 1,
                      *       "status": "on_track",
@@ -10534,7 +10635,7 @@ export interface operations {
                      *       "series": [
                      *         {
                      *           "item": "nrs_back",
-                     *           "label": "label",
+                     *           "label": "Leg pain now",
                      *           "minimum": 1,
                      *           "maximum": 1,
                      *           "baseline": 1,
@@ -10554,7 +10655,7 @@ export interface operations {
                      *               "now": 1,
                      *               "change": 1,
                      *               "verdict": "better",
-                     *               "sentence": "sentence"
+                     *               "sentence": "Your leg pain was 7 before the operation."
                      *             }
                      *           },
                      *           "references": [
@@ -10562,9 +10663,9 @@ export interface operations {
                      *               "code": "disc_leg",
                      *               "kind": "change",
                      *               "people": "A Korean cohort after disc surgery",
-                     *               "caution": "caution",
+                     *               "caution": "The curve is of one published cohort.",
                      *               "sources": [
-                     *                 "sources"
+                     *                 "NICE NG59"
                      *               ],
                      *               "before_surgery": {
                      *                 "mean": 1,
@@ -10749,10 +10850,10 @@ export interface operations {
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "instrument": "instrument",
+                     *           "instrument": "odi",
                      *           "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "form_version": "form version",
-                     *           "time_point": "time point",
+                     *           "form_version": "1-4f1c",
+                     *           "time_point": "prom_day_42",
                      *           "date": "2026-03-08",
                      *           "authored_at": "2026-03-08T09:00:00+00:00",
                      *           "received_at": "2026-03-08T09:00:00+00:00",
@@ -10771,7 +10872,7 @@ export interface operations {
                      *           "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["QuestionnaireResponsePage"];
@@ -10853,9 +10954,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                 *       "instrument": "psfs",
-                 *       "authored_at": "2026-03-08T09:00:00+00:00"
+                 *       "id": "0b8f4f5c-52c4-4f1f-9d2f-0c6f3f2d9f10",
+                 *       "instrument": "odi",
+                 *       "authored_at": "2026-03-08T09:00:00+00:00",
+                 *       "score": 22
                  *     }
                  */
                 "application/json": components["schemas"]["StaffQuestionnaireResponseRequest"];
@@ -10872,10 +10974,10 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "instrument": "instrument",
+                     *       "instrument": "odi",
                      *       "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "form_version": "form version",
-                     *       "time_point": "time point",
+                     *       "form_version": "1-4f1c",
+                     *       "time_point": "prom_day_42",
                      *       "date": "2026-03-08",
                      *       "authored_at": "2026-03-08T09:00:00+00:00",
                      *       "received_at": "2026-03-08T09:00:00+00:00",
@@ -10907,10 +11009,10 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "instrument": "instrument",
+                     *       "instrument": "odi",
                      *       "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "form_version": "form version",
-                     *       "time_point": "time point",
+                     *       "form_version": "1-4f1c",
+                     *       "time_point": "prom_day_42",
                      *       "date": "2026-03-08",
                      *       "authored_at": "2026-03-08T09:00:00+00:00",
                      *       "received_at": "2026-03-08T09:00:00+00:00",
@@ -11066,10 +11168,10 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "instrument": "instrument",
+                     *       "instrument": "odi",
                      *       "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "form_version": "form version",
-                     *       "time_point": "time point",
+                     *       "form_version": "1-4f1c",
+                     *       "time_point": "prom_day_42",
                      *       "date": "2026-03-08",
                      *       "authored_at": "2026-03-08T09:00:00+00:00",
                      *       "received_at": "2026-03-08T09:00:00+00:00",
@@ -11178,25 +11280,25 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "instrument": "instrument",
-                     *           "title": "title",
+                     *           "instrument": "odi",
+                     *           "title": "Short walk",
                      *           "minimum": 1,
                      *           "maximum": 1,
-                     *           "better": "better",
+                     *           "better": "lower",
                      *           "baseline": {
                      *             "score": 1,
                      *             "date": "2026-03-08",
-                     *             "time_point": "time point"
+                     *             "time_point": "prom_day_42"
                      *           },
                      *           "readings": [
                      *             {
                      *               "score": 1,
                      *               "date": "2026-03-08",
-                     *               "time_point": "time point",
+                     *               "time_point": "prom_day_42",
                      *               "change": {
                      *                 "state": "improved",
                      *                 "reason": "improved",
-                     *                 "text": "text",
+                     *                 "text": "Leg pain rose from 3 to 6 in a week.",
                      *                 "points": 1,
                      *                 "needed": 1
                      *               }
@@ -11204,7 +11306,7 @@ export interface operations {
                      *           ]
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["CourseList"];
@@ -11297,26 +11399,26 @@ export interface operations {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "procedure": "procedure",
+                     *           "procedure": "lumbar_microdiscectomy",
                      *           "levels": [
-                     *             "levels"
+                     *             "L4/5"
                      *           ],
-                     *           "side": "side",
-                     *           "diagnosis": "diagnosis",
+                     *           "side": "left",
+                     *           "diagnosis": "Lumbar disc herniation",
                      *           "surgery_date": "2026-03-08",
                      *           "surgery_date_assumed": true,
                      *           "discharge_date": "2026-03-08",
                      *           "baseline": {},
-                     *           "pre_existing_deficit": "pre existing deficit",
-                     *           "plan_template": "plan template",
+                     *           "pre_existing_deficit": "Foot drop on the left since 2019",
+                     *           "plan_template": "lumbar_microdiscectomy",
                      *           "state": "open",
-                     *           "hold_reason": "hold reason",
+                     *           "hold_reason": "In hospital for another reason",
                      *           "held_from": "2026-03-08",
                      *           "monitored_until": "2026-03-08",
                      *           "ended_on": "2026-03-08",
-                     *           "end_reason": "end reason",
+                     *           "end_reason": "completed",
                      *           "superseded_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "plan_state": "plan state",
+                     *           "plan_state": "active",
                      *           "days_since_surgery": 1,
                      *           "days_since_discharge": 1,
                      *           "version": 1,
@@ -11324,7 +11426,7 @@ export interface operations {
                      *           "updated_at": "2026-03-08T09:00:00+00:00"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["EpisodeList"];
@@ -11425,26 +11527,26 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "procedure": "procedure",
+                     *       "procedure": "lumbar_microdiscectomy",
                      *       "levels": [
-                     *         "levels"
+                     *         "L4/5"
                      *       ],
-                     *       "side": "side",
-                     *       "diagnosis": "diagnosis",
+                     *       "side": "left",
+                     *       "diagnosis": "Lumbar disc herniation",
                      *       "surgery_date": "2026-03-08",
                      *       "surgery_date_assumed": true,
                      *       "discharge_date": "2026-03-08",
                      *       "baseline": {},
-                     *       "pre_existing_deficit": "pre existing deficit",
-                     *       "plan_template": "plan template",
+                     *       "pre_existing_deficit": "Foot drop on the left since 2019",
+                     *       "plan_template": "lumbar_microdiscectomy",
                      *       "state": "open",
-                     *       "hold_reason": "hold reason",
+                     *       "hold_reason": "In hospital for another reason",
                      *       "held_from": "2026-03-08",
                      *       "monitored_until": "2026-03-08",
                      *       "ended_on": "2026-03-08",
-                     *       "end_reason": "end reason",
+                     *       "end_reason": "completed",
                      *       "superseded_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "plan_state": "plan state",
+                     *       "plan_state": "active",
                      *       "days_since_surgery": 1,
                      *       "days_since_discharge": 1,
                      *       "version": 1,
@@ -11582,26 +11684,26 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "procedure": "procedure",
+                     *       "procedure": "lumbar_microdiscectomy",
                      *       "levels": [
-                     *         "levels"
+                     *         "L4/5"
                      *       ],
-                     *       "side": "side",
-                     *       "diagnosis": "diagnosis",
+                     *       "side": "left",
+                     *       "diagnosis": "Lumbar disc herniation",
                      *       "surgery_date": "2026-03-08",
                      *       "surgery_date_assumed": true,
                      *       "discharge_date": "2026-03-08",
                      *       "baseline": {},
-                     *       "pre_existing_deficit": "pre existing deficit",
-                     *       "plan_template": "plan template",
+                     *       "pre_existing_deficit": "Foot drop on the left since 2019",
+                     *       "plan_template": "lumbar_microdiscectomy",
                      *       "state": "open",
-                     *       "hold_reason": "hold reason",
+                     *       "hold_reason": "In hospital for another reason",
                      *       "held_from": "2026-03-08",
                      *       "monitored_until": "2026-03-08",
                      *       "ended_on": "2026-03-08",
-                     *       "end_reason": "end reason",
+                     *       "end_reason": "completed",
                      *       "superseded_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "plan_state": "plan state",
+                     *       "plan_state": "active",
                      *       "days_since_surgery": 1,
                      *       "days_since_discharge": 1,
                      *       "version": 1,
@@ -11706,26 +11808,26 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "procedure": "procedure",
+                     *       "procedure": "lumbar_microdiscectomy",
                      *       "levels": [
-                     *         "levels"
+                     *         "L4/5"
                      *       ],
-                     *       "side": "side",
-                     *       "diagnosis": "diagnosis",
+                     *       "side": "left",
+                     *       "diagnosis": "Lumbar disc herniation",
                      *       "surgery_date": "2026-03-08",
                      *       "surgery_date_assumed": true,
                      *       "discharge_date": "2026-03-08",
                      *       "baseline": {},
-                     *       "pre_existing_deficit": "pre existing deficit",
-                     *       "plan_template": "plan template",
+                     *       "pre_existing_deficit": "Foot drop on the left since 2019",
+                     *       "plan_template": "lumbar_microdiscectomy",
                      *       "state": "open",
-                     *       "hold_reason": "hold reason",
+                     *       "hold_reason": "In hospital for another reason",
                      *       "held_from": "2026-03-08",
                      *       "monitored_until": "2026-03-08",
                      *       "ended_on": "2026-03-08",
-                     *       "end_reason": "end reason",
+                     *       "end_reason": "completed",
                      *       "superseded_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "plan_state": "plan state",
+                     *       "plan_state": "active",
                      *       "days_since_surgery": 1,
                      *       "days_since_discharge": 1,
                      *       "version": 1,
@@ -11854,7 +11956,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": "reason"
+                 *       "reason": "In hospital for another reason"
                  *     }
                  */
                 "application/json": components["schemas"]["HoldRequest"];
@@ -11872,26 +11974,26 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "procedure": "procedure",
+                     *       "procedure": "lumbar_microdiscectomy",
                      *       "levels": [
-                     *         "levels"
+                     *         "L4/5"
                      *       ],
-                     *       "side": "side",
-                     *       "diagnosis": "diagnosis",
+                     *       "side": "left",
+                     *       "diagnosis": "Lumbar disc herniation",
                      *       "surgery_date": "2026-03-08",
                      *       "surgery_date_assumed": true,
                      *       "discharge_date": "2026-03-08",
                      *       "baseline": {},
-                     *       "pre_existing_deficit": "pre existing deficit",
-                     *       "plan_template": "plan template",
+                     *       "pre_existing_deficit": "Foot drop on the left since 2019",
+                     *       "plan_template": "lumbar_microdiscectomy",
                      *       "state": "open",
-                     *       "hold_reason": "hold reason",
+                     *       "hold_reason": "In hospital for another reason",
                      *       "held_from": "2026-03-08",
                      *       "monitored_until": "2026-03-08",
                      *       "ended_on": "2026-03-08",
-                     *       "end_reason": "end reason",
+                     *       "end_reason": "completed",
                      *       "superseded_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "plan_state": "plan state",
+                     *       "plan_state": "active",
                      *       "days_since_surgery": 1,
                      *       "days_since_discharge": 1,
                      *       "version": 1,
@@ -12023,7 +12125,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": "reason"
+                 *       "reason": "In hospital for another reason"
                  *     }
                  */
                 "application/json": components["schemas"]["ReleaseRequest"];
@@ -12041,26 +12143,26 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "procedure": "procedure",
+                     *       "procedure": "lumbar_microdiscectomy",
                      *       "levels": [
-                     *         "levels"
+                     *         "L4/5"
                      *       ],
-                     *       "side": "side",
-                     *       "diagnosis": "diagnosis",
+                     *       "side": "left",
+                     *       "diagnosis": "Lumbar disc herniation",
                      *       "surgery_date": "2026-03-08",
                      *       "surgery_date_assumed": true,
                      *       "discharge_date": "2026-03-08",
                      *       "baseline": {},
-                     *       "pre_existing_deficit": "pre existing deficit",
-                     *       "plan_template": "plan template",
+                     *       "pre_existing_deficit": "Foot drop on the left since 2019",
+                     *       "plan_template": "lumbar_microdiscectomy",
                      *       "state": "open",
-                     *       "hold_reason": "hold reason",
+                     *       "hold_reason": "In hospital for another reason",
                      *       "held_from": "2026-03-08",
                      *       "monitored_until": "2026-03-08",
                      *       "ended_on": "2026-03-08",
-                     *       "end_reason": "end reason",
+                     *       "end_reason": "completed",
                      *       "superseded_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "plan_state": "plan state",
+                     *       "plan_state": "active",
                      *       "days_since_surgery": 1,
                      *       "days_since_discharge": 1,
                      *       "version": 1,
@@ -12210,26 +12312,26 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "procedure": "procedure",
+                     *       "procedure": "lumbar_microdiscectomy",
                      *       "levels": [
-                     *         "levels"
+                     *         "L4/5"
                      *       ],
-                     *       "side": "side",
-                     *       "diagnosis": "diagnosis",
+                     *       "side": "left",
+                     *       "diagnosis": "Lumbar disc herniation",
                      *       "surgery_date": "2026-03-08",
                      *       "surgery_date_assumed": true,
                      *       "discharge_date": "2026-03-08",
                      *       "baseline": {},
-                     *       "pre_existing_deficit": "pre existing deficit",
-                     *       "plan_template": "plan template",
+                     *       "pre_existing_deficit": "Foot drop on the left since 2019",
+                     *       "plan_template": "lumbar_microdiscectomy",
                      *       "state": "open",
-                     *       "hold_reason": "hold reason",
+                     *       "hold_reason": "In hospital for another reason",
                      *       "held_from": "2026-03-08",
                      *       "monitored_until": "2026-03-08",
                      *       "ended_on": "2026-03-08",
-                     *       "end_reason": "end reason",
+                     *       "end_reason": "completed",
                      *       "superseded_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "plan_state": "plan state",
+                     *       "plan_state": "active",
                      *       "days_since_surgery": 1,
                      *       "days_since_discharge": 1,
                      *       "version": 1,
@@ -12359,19 +12461,19 @@ export interface operations {
                     /**
                      * @example {
                      *       "version": 1,
-                     *       "status": "status",
-                     *       "content_hash": "content hash",
+                     *       "status": "draft_pending_clinician_signoff",
+                     *       "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "items": [
                      *         {
                      *           "code": "odi",
                      *           "title": {
-                     *             "en": "title"
+                     *             "en": "Short walk"
                      *           },
                      *           "origin": "built_in",
                      *           "licence": {},
                      *           "importable": true,
                      *           "procedures": [
-                     *             "procedures"
+                     *             "lumbar_microdiscectomy"
                      *           ],
                      *           "minimum": 1,
                      *           "maximum": 1,
@@ -12379,15 +12481,15 @@ export interface operations {
                      *           "scoring": "mean",
                      *           "least_answered": 1,
                      *           "earliest_day": 1,
-                     *           "loinc": "loinc",
+                     *           "loinc": "72098-9",
                      *           "important": [
                      *             {
                      *               "points": 1,
                      *               "percent": 1,
                      *               "source": [
-                     *                 "source"
+                     *                 "NICE NG59"
                      *               ],
-                     *               "grade": "grade",
+                     *               "grade": "B",
                      *               "clinician_must_confirm": true
                      *             }
                      *           ],
@@ -12395,31 +12497,31 @@ export interface operations {
                      *             "points": 1,
                      *             "percent": 1,
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true
                      *           },
                      *           "detectable": {
                      *             "points": 1,
                      *             "percent": 1,
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true
                      *           },
                      *           "source": [
-                     *             "source"
+                     *             "NICE NG59"
                      *           ],
-                     *           "grade": "grade",
+                     *           "grade": "B",
                      *           "clinician_must_confirm": true,
                      *           "why_confirm": {
-                     *             "en": "why confirm"
+                     *             "en": "The sources disagree about the day."
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["InstrumentList"];
@@ -12490,90 +12592,121 @@ export interface operations {
                     /**
                      * @example {
                      *       "profile": {
-                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "name": "name",
-                     *         "time_zone": "time zone",
-                     *         "locale": "locale",
+                     *         "id": "01a1de8a-c9c0-7691-a113-fe815be43a23",
+                     *         "name": "Margaret Holloway",
+                     *         "time_zone": "Europe/London",
+                     *         "locale": "en",
                      *         "contact_mode": "app",
-                     *         "preferences": {}
+                     *         "preferences": {
+                     *           "reminder_times": {
+                     *             "walking": {
+                     *               "evening": "17:00"
+                     *             }
+                     *           }
+                     *         }
                      *       },
                      *       "reminders": {
                      *         "quiet_hours": {
-                     *           "from": "from",
-                     *           "to": "to"
+                     *           "from": "21:00",
+                     *           "to": "08:00"
                      *         },
-                     *         "pushes_a_day": 1,
-                     *         "bundle_minutes": 1,
+                     *         "pushes_a_day": 2,
+                     *         "bundle_minutes": 15,
                      *         "sitting_breaks": {
-                     *           "enabled": true,
-                     *           "most": 1
+                     *           "enabled": false,
+                     *           "most": 6
                      *         },
                      *         "failover": [
-                     *           "failover"
+                     *           "sms",
+                     *           "email"
                      *         ]
                      *       },
-                     *       "today": "2026-03-08",
+                     *       "today": "2026-11-28",
                      *       "episode": {
-                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "procedure": "procedure",
-                     *         "surgery_date": "2026-03-08",
-                     *         "surgery_date_assumed": true,
-                     *         "discharge_date": "2026-03-08",
-                     *         "days_since_surgery": 1,
-                     *         "days_since_discharge": 1,
+                     *         "id": "01a1de8a-c9c0-712b-a7b2-21b46a82feb5",
+                     *         "procedure": "lumbar_microdiscectomy",
+                     *         "surgery_date": "2026-11-14",
+                     *         "surgery_date_assumed": false,
+                     *         "discharge_date": "2026-11-15",
+                     *         "days_since_surgery": 14,
+                     *         "days_since_discharge": 13,
                      *         "phase": {
-                     *           "code": "code",
-                     *           "title": "title",
-                     *           "next_waits": true
+                     *           "code": "protect",
+                     *           "title": "Protect",
+                     *           "next_waits": false
                      *         },
                      *         "state": "open"
                      *       },
-                     *       "plan_state": "awaiting_clinician",
+                     *       "plan_state": "active",
                      *       "due_today": [
                      *         {
-                     *           "id": "id",
-                     *           "kind": "physiotherapy",
-                     *           "title": "title",
+                     *           "id": "AaHe3S-Aco2nnYDcoAyOFDIwMjYxMTI4Lm1vcm5pbme-2jh2",
+                     *           "kind": "posture",
+                     *           "title": "Getting up from a chair",
                      *           "slot": "morning",
-                     *           "local_date": "2026-03-08",
+                     *           "local_date": "2026-11-28",
                      *           "local_time": "09:00",
-                     *           "due_at": "2026-03-08T09:00:00+00:00",
-                     *           "expires_at": "2026-03-08T09:00:00+00:00",
+                     *           "due_at": "2026-11-28T09:00:00Z",
+                     *           "expires_at": "2026-11-28T13:00:00Z",
                      *           "state": "upcoming",
-                     *           "reason": "reason",
+                     *           "reason": null,
                      *           "remind_via": "push",
-                     *           "next_at": "2026-03-08T09:00:00+00:00",
-                     *           "deep_link": "/occurrences/…",
-                     *           "valid_until": "2026-03-08T09:00:00+00:00"
+                     *           "next_at": null,
+                     *           "deep_link": "/occurrences/AaHe3S-Aco2nnYDcoAyOFDIwMjYxMTI4Lm1vcm5pbme-2jh2",
+                     *           "valid_until": "2026-11-28T09:00:00Z"
+                     *         },
+                     *         {
+                     *           "id": "AaHe3S-AcrOTwblxNBgFqDIwMjYxMTI4Lm1vcm5pbmcFVssH",
+                     *           "kind": "physiotherapy",
+                     *           "title": "Gentle tummy hold",
+                     *           "slot": "morning",
+                     *           "local_date": "2026-11-28",
+                     *           "local_time": "09:00",
+                     *           "due_at": "2026-11-28T09:00:00Z",
+                     *           "expires_at": "2026-11-28T13:00:00Z",
+                     *           "state": "upcoming",
+                     *           "reason": null,
+                     *           "remind_via": "push",
+                     *           "next_at": null,
+                     *           "deep_link": "/occurrences/AaHe3S-AcrOTwblxNBgFqDIwMjYxMTI4Lm1vcm5pbmcFVssH",
+                     *           "valid_until": "2026-11-28T09:00:00Z"
                      *         }
                      *       ],
                      *       "monitoring": {
-                     *         "state": "watched",
-                     *         "respond_by": "2026-03-08T09:00:00+00:00",
-                     *         "overdue": true,
-                     *         "seen_at": "2026-03-08T09:00:00+00:00",
-                     *         "next_open_at": "2026-03-08T09:00:00+00:00",
-                     *         "monitored_until": "2026-03-08",
-                     *         "until_then": "until then",
+                     *         "state": "out_of_hours",
+                     *         "respond_by": null,
+                     *         "next_open_at": "2026-11-30T08:00:00Z",
+                     *         "seen_at": null,
+                     *         "overdue": false,
+                     *         "monitored_until": "2027-02-12",
+                     *         "until_then": "Alderwick London looks at check-ins while it is open, and not in real time. It is closed now and opens at 08:00 on Mon 30 Nov. Do not wait for an answer from us. If something gets worse or worries you, call. If you are worried, call +442079460110. In an emergency call 999. Outside opening hours call 111.",
                      *         "phones": {
-                     *           "clinic": "phones"
+                     *           "clinic": "+442079460110",
+                     *           "emergency": "999",
+                     *           "out_of_hours": "111"
                      *         }
                      *       },
                      *       "care_team": [
                      *         {
-                     *           "name": "name",
-                     *           "role": "role"
+                     *           "name": "Nora Whitfield",
+                     *           "role": "physiotherapist"
+                     *         },
+                     *         {
+                     *           "name": "Deniz Aksoy",
+                     *           "role": "surgeon"
                      *         }
                      *       ],
                      *       "clinic": {
-                     *         "name": "name",
-                     *         "site": "site",
+                     *         "name": "Alderwick Spine Clinic",
+                     *         "site": "Alderwick London",
                      *         "phones": {
-                     *           "clinic": "phones"
+                     *           "clinic": "+442079460110",
+                     *           "emergency": "999",
+                     *           "out_of_hours": "111"
                      *         }
                      *       },
-                     *       "zone_suggestion": "zone suggestion",
-                     *       "vapid_public_key": "vapid public key"
+                     *       "zone_suggestion": null,
+                     *       "vapid_public_key": "BKd0FOnxPDFFuZSpkkjbMNnq"
                      *     }
                      */
                     "application/json": components["schemas"]["Me"];
@@ -12654,16 +12787,16 @@ export interface operations {
                      * @example {
                      *       "profile": {
                      *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "name": "name",
-                     *         "time_zone": "time zone",
-                     *         "locale": "locale",
+                     *         "name": "Rosa Lindqvist",
+                     *         "time_zone": "Europe/London",
+                     *         "locale": "en",
                      *         "contact_mode": "app",
                      *         "preferences": {}
                      *       },
                      *       "reminders": {
                      *         "quiet_hours": {
-                     *           "from": "from",
-                     *           "to": "to"
+                     *           "from": "21:00",
+                     *           "to": "08:00"
                      *         },
                      *         "pushes_a_day": 1,
                      *         "bundle_minutes": 1,
@@ -12672,38 +12805,38 @@ export interface operations {
                      *           "most": 1
                      *         },
                      *         "failover": [
-                     *           "failover"
+                     *           "sms"
                      *         ]
                      *       },
                      *       "today": "2026-03-08",
                      *       "episode": {
                      *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "procedure": "procedure",
+                     *         "procedure": "lumbar_microdiscectomy",
                      *         "surgery_date": "2026-03-08",
                      *         "surgery_date_assumed": true,
                      *         "discharge_date": "2026-03-08",
                      *         "days_since_surgery": 1,
                      *         "days_since_discharge": 1,
                      *         "phase": {
-                     *           "code": "code",
-                     *           "title": "title",
+                     *           "code": "walk_protect",
+                     *           "title": "Short walk",
                      *           "next_waits": true
                      *         },
                      *         "state": "open"
                      *       },
-                     *       "plan_state": "awaiting_clinician",
+                     *       "plan_state": "active",
                      *       "due_today": [
                      *         {
-                     *           "id": "id",
+                     *           "id": "b2NjLTE",
                      *           "kind": "physiotherapy",
-                     *           "title": "title",
+                     *           "title": "Short walk",
                      *           "slot": "morning",
                      *           "local_date": "2026-03-08",
                      *           "local_time": "09:00",
                      *           "due_at": "2026-03-08T09:00:00+00:00",
                      *           "expires_at": "2026-03-08T09:00:00+00:00",
                      *           "state": "upcoming",
-                     *           "reason": "reason",
+                     *           "reason": null,
                      *           "remind_via": "push",
                      *           "next_at": "2026-03-08T09:00:00+00:00",
                      *           "deep_link": "/occurrences/…",
@@ -12717,26 +12850,28 @@ export interface operations {
                      *         "seen_at": "2026-03-08T09:00:00+00:00",
                      *         "next_open_at": "2026-03-08T09:00:00+00:00",
                      *         "monitored_until": "2026-03-08",
-                     *         "until_then": "until then",
+                     *         "until_then": "Somebody looks at this by Monday 10:00. If it gets worse, ring the number above.",
                      *         "phones": {
-                     *           "clinic": "phones"
+                     *           "clinic": "+441632960100",
+                     *           "emergency": "999"
                      *         }
                      *       },
                      *       "care_team": [
                      *         {
-                     *           "name": "name",
-                     *           "role": "role"
+                     *           "name": "Nora Whitfield",
+                     *           "role": "physiotherapist"
                      *         }
                      *       ],
                      *       "clinic": {
-                     *         "name": "name",
-                     *         "site": "site",
+                     *         "name": "Rosa Lindqvist",
+                     *         "site": "Harbour site",
                      *         "phones": {
-                     *           "clinic": "phones"
+                     *           "clinic": "+441632960100",
+                     *           "emergency": "999"
                      *         }
                      *       },
-                     *       "zone_suggestion": "zone suggestion",
-                     *       "vapid_public_key": "vapid public key"
+                     *       "zone_suggestion": null,
+                     *       "vapid_public_key": "BKd0FOnxPDFFuZSpkkjbMNnq"
                      *     }
                      */
                     "application/json": components["schemas"]["Me"];
@@ -12845,18 +12980,18 @@ export interface operations {
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "rule": "rule",
+                     *           "rule": "PAIN3",
                      *           "version": 1,
                      *           "tier": "emergency",
-                     *           "title": "title",
-                     *           "text": "text",
+                     *           "title": "Short walk",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "about": "2026-03-08",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "state": "open",
                      *           "seen_at": "2026-03-08T09:00:00+00:00"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["MyAdvicePage"];
@@ -13088,41 +13223,48 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "from": "2026-03-08",
-                     *       "to": "2026-03-08",
-                     *       "time_zone": "Europe/Istanbul",
-                     *       "valid_until": "2026-03-08T09:00:00+00:00",
+                     *       "from": "2026-11-28",
+                     *       "to": "2026-12-04",
+                     *       "time_zone": "Europe/London",
+                     *       "valid_until": "2026-12-05T00:00:00+00:00",
                      *       "items": [
                      *         {
-                     *           "id": "id",
-                     *           "kind": "physiotherapy",
-                     *           "title": "title",
+                     *           "id": "AaHe3S-Aco2nnYDcoAyOFDIwMjYxMTI4Lm1vcm5pbme-2jh2",
+                     *           "kind": "posture",
+                     *           "title": "Getting up from a chair",
                      *           "slot": "morning",
-                     *           "local_date": "2026-03-08",
+                     *           "local_date": "2026-11-28",
                      *           "local_time": "09:00",
-                     *           "due_at": "2026-03-08T09:00:00+00:00",
-                     *           "expires_at": "2026-03-08T09:00:00+00:00",
+                     *           "due_at": "2026-11-28T09:00:00+00:00",
+                     *           "expires_at": "2026-11-28T13:00:00+00:00",
                      *           "state": "upcoming",
-                     *           "reason": "reason",
+                     *           "reason": null,
                      *           "remind_via": "push",
-                     *           "next_at": "2026-03-08T09:00:00+00:00",
-                     *           "deep_link": "/occurrences/…",
-                     *           "valid_until": "2026-03-08T09:00:00+00:00"
+                     *           "next_at": null,
+                     *           "deep_link": "/occurrences/AaHe3S-Aco2nnYDcoAyOFDIwMjYxMTI4Lm1vcm5pbme-2jh2",
+                     *           "valid_until": "2026-11-28T09:00:00+00:00"
+                     *         },
+                     *         {
+                     *           "id": "AaHe3S-AcrOTwblxNBgFqDIwMjYxMTI4Lm1vcm5pbmcFVssH",
+                     *           "kind": "physiotherapy",
+                     *           "title": "Gentle tummy hold",
+                     *           "slot": "morning",
+                     *           "local_date": "2026-11-28",
+                     *           "local_time": "09:00",
+                     *           "due_at": "2026-11-28T09:00:00+00:00",
+                     *           "expires_at": "2026-11-28T13:00:00+00:00",
+                     *           "state": "upcoming",
+                     *           "reason": null,
+                     *           "remind_via": "push",
+                     *           "next_at": null,
+                     *           "deep_link": "/occurrences/AaHe3S-AcrOTwblxNBgFqDIwMjYxMTI4Lm1vcm5pbmcFVssH",
+                     *           "valid_until": "2026-11-28T09:00:00+00:00"
                      *         }
                      *       ],
                      *       "device_plan": {
-                     *         "revision": 1,
-                     *         "until": "2026-03-08T09:00:00+00:00",
-                     *         "entries": [
-                     *           {
-                     *             "occurrence_id": "occurrence id",
-                     *             "at": "2026-03-08T09:00:00+00:00",
-                     *             "title": "Your plan",
-                     *             "line": "Your plan suggests a short break.",
-                     *             "expires_at": "2026-03-08T09:00:00+00:00",
-                     *             "deep_link": "/occurrences/…"
-                     *           }
-                     *         ]
+                     *         "revision": 6,
+                     *         "until": "2026-12-12T00:00:00+00:00",
+                     *         "entries": []
                      *       }
                      *     }
                      */
@@ -13201,8 +13343,8 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "kind": "kind",
-                     *           "title": "title",
+                     *           "kind": "walking",
+                     *           "title": "Short walk",
                      *           "state": "to_book",
                      *           "state_text": "To be booked",
                      *           "window": {
@@ -13211,19 +13353,19 @@ export interface operations {
                      *           },
                      *           "starts_at": "2026-03-08T09:00:00+00:00",
                      *           "local_date": "2026-03-08",
-                     *           "local_time": "local time",
-                     *           "time_zone": "time zone",
+                     *           "local_time": "10:30",
+                     *           "time_zone": "Europe/London",
                      *           "minutes": 1,
-                     *           "site_name": "site name",
-                     *           "location": "location",
+                     *           "site_name": "Harbour site",
+                     *           "location": "Room 3",
                      *           "mode": "in_person",
                      *           "mode_text": "In person",
-                     *           "preparation": "preparation",
+                     *           "preparation": "Bring your list of medicines.",
                      *           "response": "confirm",
                      *           "responded_at": "2026-03-08T09:00:00+00:00"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["MyAppointmentPage"];
@@ -13311,8 +13453,8 @@ export interface operations {
                      * @example {
                      *       "appointment": {
                      *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "kind": "kind",
-                     *         "title": "title",
+                     *         "kind": "walking",
+                     *         "title": "Short walk",
                      *         "state": "to_book",
                      *         "state_text": "To be booked",
                      *         "window": {
@@ -13321,14 +13463,14 @@ export interface operations {
                      *         },
                      *         "starts_at": "2026-03-08T09:00:00+00:00",
                      *         "local_date": "2026-03-08",
-                     *         "local_time": "local time",
-                     *         "time_zone": "time zone",
+                     *         "local_time": "10:30",
+                     *         "time_zone": "Europe/London",
                      *         "minutes": 1,
-                     *         "site_name": "site name",
-                     *         "location": "location",
+                     *         "site_name": "Harbour site",
+                     *         "location": "Room 3",
                      *         "mode": "in_person",
                      *         "mode_text": "In person",
-                     *         "preparation": "preparation",
+                     *         "preparation": "Bring your list of medicines.",
                      *         "response": "confirm",
                      *         "responded_at": "2026-03-08T09:00:00+00:00"
                      *       },
@@ -13354,8 +13496,8 @@ export interface operations {
                      * @example {
                      *       "appointment": {
                      *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "kind": "kind",
-                     *         "title": "title",
+                     *         "kind": "walking",
+                     *         "title": "Short walk",
                      *         "state": "to_book",
                      *         "state_text": "To be booked",
                      *         "window": {
@@ -13364,14 +13506,14 @@ export interface operations {
                      *         },
                      *         "starts_at": "2026-03-08T09:00:00+00:00",
                      *         "local_date": "2026-03-08",
-                     *         "local_time": "local time",
-                     *         "time_zone": "time zone",
+                     *         "local_time": "10:30",
+                     *         "time_zone": "Europe/London",
                      *         "minutes": 1,
-                     *         "site_name": "site name",
-                     *         "location": "location",
+                     *         "site_name": "Harbour site",
+                     *         "location": "Room 3",
                      *         "mode": "in_person",
                      *         "mode_text": "In person",
-                     *         "preparation": "preparation",
+                     *         "preparation": "Bring your list of medicines.",
                      *         "response": "confirm",
                      *         "responded_at": "2026-03-08T09:00:00+00:00"
                      *       },
@@ -13508,36 +13650,53 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "form_version": "form version",
-                     *       "procedure": "procedure",
-                     *       "days_since_surgery": 1,
-                     *       "language": "language",
+                     *       "form_version": "1-e26dacefda49",
+                     *       "procedure": "lumbar_microdiscectomy",
+                     *       "days_since_surgery": 14,
+                     *       "language": "en",
                      *       "due": true,
                      *       "items": [
                      *         {
-                     *           "code": "code",
-                     *           "type": "boolean",
-                     *           "label": "label",
-                     *           "help": "help",
+                     *           "code": "nrs_back",
+                     *           "type": "integer",
+                     *           "label": "How strong is your back pain today?",
+                     *           "help": "0 is no pain, 10 is the worst pain you can imagine.",
                      *           "safety": true,
-                     *           "required": true,
-                     *           "min": 1,
-                     *           "max": 1,
-                     *           "decimals": 1,
-                     *           "step": 1,
+                     *           "required": false,
+                     *           "min": 0,
+                     *           "max": 10
+                     *         },
+                     *         {
+                     *           "code": "nrs_leg",
+                     *           "type": "integer",
+                     *           "label": "How strong is your leg pain today?",
+                     *           "help": "0 is no pain, 10 is the worst pain you can imagine.",
+                     *           "safety": true,
+                     *           "required": false,
+                     *           "min": 0,
+                     *           "max": 10
+                     *         },
+                     *         {
+                     *           "code": "weakness_change",
+                     *           "type": "code",
+                     *           "label": "How is the strength in your arms and legs compared with yesterday?",
+                     *           "help": "If you have never had any weakness, choose the same.",
+                     *           "safety": true,
+                     *           "required": false,
                      *           "codes": [
                      *             {
-                     *               "code": "code",
-                     *               "label": "label"
+                     *               "code": "better",
+                     *               "label": "Better"
+                     *             },
+                     *             {
+                     *               "code": "same",
+                     *               "label": "The same"
+                     *             },
+                     *             {
+                     *               "code": "worse",
+                     *               "label": "Worse"
                      *             }
-                     *           ],
-                     *           "show_if": {
-                     *             "item": "weakness_change",
-                     *             "in": [
-                     *               "worse",
-                     *               "new"
-                     *             ]
-                     *           }
+                     *           ]
                      *         }
                      *       ]
                      *     }
@@ -13632,26 +13791,26 @@ export interface operations {
                      *           "date": "2026-03-08",
                      *           "recorded_at": "2026-03-08T09:00:00+00:00",
                      *           "received_at": "2026-03-08T09:00:00+00:00",
-                     *           "time_zone": "time zone",
-                     *           "form_version": "form version",
+                     *           "time_zone": "Europe/London",
+                     *           "form_version": "1-4f1c",
                      *           "answers": {
                      *             "en": true
                      *           },
-                     *           "note": "note",
+                     *           "note": "Rang back; no new weakness.",
                      *           "supersedes": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "issues": [
                      *             {
                      *               "code": "clock_suspect",
-                     *               "item": "item",
-                     *               "given": "given"
+                     *               "item": "nrs_leg",
+                     *               "given": "purple"
                      *             }
                      *           ],
                      *           "source": "app",
-                     *           "reported_by": "reported by",
+                     *           "reported_by": "The patient's daughter",
                      *           "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["CheckInPage"];
@@ -13715,17 +13874,17 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                 *       "date": "2026-03-08",
-                 *       "recorded_at": "2026-03-08T09:00:00+00:00",
-                 *       "time_zone": "Europe/Istanbul",
-                 *       "form_version": "form version",
+                 *       "id": "e1b291d8-65b2-4a86-8699-5f13d3670766",
+                 *       "date": "2026-11-28",
+                 *       "recorded_at": "2026-11-28T03:17:06Z",
+                 *       "time_zone": "Europe/London",
+                 *       "form_version": "1-e26dacefda49",
                  *       "answers": {
-                 *         "nrs_back": 3,
-                 *         "wound": "dry",
-                 *         "fall": false,
-                 *         "temp_c": null
-                 *       }
+                 *         "nrs_back": 4,
+                 *         "nrs_leg": 7,
+                 *         "saddle_numb": false
+                 *       },
+                 *       "note": "Worse since yesterday evening."
                  *     }
                  */
                 "application/json": components["schemas"]["CheckInRequest"];
@@ -13741,65 +13900,68 @@ export interface operations {
                     /**
                      * @example {
                      *       "check_in": {
-                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "date": "2026-03-08",
-                     *         "recorded_at": "2026-03-08T09:00:00+00:00",
-                     *         "received_at": "2026-03-08T09:00:00+00:00",
-                     *         "time_zone": "time zone",
-                     *         "form_version": "form version",
+                     *         "id": "e1b291d8-65b2-4a86-8699-5f13d3670766",
+                     *         "episode_id": "01a1de8a-c9c0-712b-a7b2-21b46a82feb5",
+                     *         "date": "2026-11-28",
+                     *         "recorded_at": "2026-11-28T03:17:06Z",
+                     *         "received_at": "2026-11-28T03:17:06.186825Z",
+                     *         "time_zone": "Europe/London",
+                     *         "form_version": "1-e26dacefda49",
                      *         "answers": {
-                     *           "en": true
+                     *           "nrs_back": 4,
+                     *           "nrs_leg": 7,
+                     *           "saddle_numb": false
                      *         },
-                     *         "note": "note",
-                     *         "supersedes": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "issues": [
-                     *           {
-                     *             "code": "clock_suspect",
-                     *             "item": "item",
-                     *             "given": "given"
-                     *           }
-                     *         ],
+                     *         "note": "Worse since yesterday evening.",
+                     *         "supersedes": null,
+                     *         "issues": [],
                      *         "source": "app",
-                     *         "reported_by": "reported by",
-                     *         "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *         "reported_by": null,
+                     *         "entered_by": null
                      *       },
-                     *       "summary": "No warning sign in what you told us.",
+                     *       "summary": "Something you told us needs action. Begin with what stands first.",
                      *       "advice": [
                      *         {
-                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "rule": "CES2",
+                     *           "id": "01a22028-100a-7104-88a7-240ae154c5a0",
+                     *           "rule": "PAIN1",
                      *           "version": 1,
-                     *           "tier": "emergency",
-                     *           "title": "title",
-                     *           "text": "text",
-                     *           "about": "2026-03-08",
-                     *           "late": true,
+                     *           "tier": "same_day",
+                     *           "title": "Pain has risen",
+                     *           "text": "Call your surgical team today; if it is closed, call the out-of-hours service. If it gets worse, call the emergency number.",
+                     *           "about": "2026-11-28",
+                     *           "late": false,
                      *           "actions": [
                      *             {
-                     *               "name": "clinic",
-                     *               "label": "label",
-                     *               "phone": "phone"
+                     *               "name": "out_of_hours",
+                     *               "label": "Call the out-of-hours service",
+                     *               "phone": "111"
+                     *             },
+                     *             {
+                     *               "name": "emergency",
+                     *               "label": "Call the emergency number",
+                     *               "phone": "999"
                      *             }
                      *           ]
                      *         }
                      *       ],
                      *       "monitoring": {
-                     *         "state": "watched",
-                     *         "respond_by": "2026-03-08T09:00:00+00:00",
-                     *         "overdue": true,
-                     *         "seen_at": "2026-03-08T09:00:00+00:00",
-                     *         "next_open_at": "2026-03-08T09:00:00+00:00",
-                     *         "monitored_until": "2026-03-08",
-                     *         "until_then": "until then",
+                     *         "state": "out_of_hours",
+                     *         "respond_by": "2026-11-30T12:00:00Z",
+                     *         "next_open_at": "2026-11-30T08:00:00Z",
+                     *         "seen_at": null,
+                     *         "overdue": false,
+                     *         "monitored_until": "2027-02-12",
+                     *         "until_then": "Your care team looks at this by 12:00 on Mon 30 Nov. It is closed now and opens at 08:00 on Mon 30 Nov. Do not wait for an answer from us. If something gets worse or worries you, call. If you are worried, call +442079460110. In an emergency call 999. Outside opening hours call 111.",
                      *         "phones": {
-                     *           "clinic": "phones"
+                     *           "clinic": "+442079460110",
+                     *           "emergency": "999",
+                     *           "out_of_hours": "111"
                      *         }
                      *       },
                      *       "progress": {
-                     *         "days_since_surgery": 1,
-                     *         "days_since_discharge": 1,
-                     *         "text": "text"
+                     *         "days_since_surgery": 14,
+                     *         "days_since_discharge": 13,
+                     *         "text": "Day 14 after your operation. Leg pain: 7. The middle of your last 7 answers was 1."
                      *       }
                      *     }
                      */
@@ -13815,65 +13977,68 @@ export interface operations {
                     /**
                      * @example {
                      *       "check_in": {
-                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "date": "2026-03-08",
-                     *         "recorded_at": "2026-03-08T09:00:00+00:00",
-                     *         "received_at": "2026-03-08T09:00:00+00:00",
-                     *         "time_zone": "time zone",
-                     *         "form_version": "form version",
+                     *         "id": "e1b291d8-65b2-4a86-8699-5f13d3670766",
+                     *         "episode_id": "01a1de8a-c9c0-712b-a7b2-21b46a82feb5",
+                     *         "date": "2026-11-28",
+                     *         "recorded_at": "2026-11-28T03:17:06Z",
+                     *         "received_at": "2026-11-28T03:17:06.186825Z",
+                     *         "time_zone": "Europe/London",
+                     *         "form_version": "1-e26dacefda49",
                      *         "answers": {
-                     *           "en": true
+                     *           "nrs_back": 4,
+                     *           "nrs_leg": 7,
+                     *           "saddle_numb": false
                      *         },
-                     *         "note": "note",
-                     *         "supersedes": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "issues": [
-                     *           {
-                     *             "code": "clock_suspect",
-                     *             "item": "item",
-                     *             "given": "given"
-                     *           }
-                     *         ],
+                     *         "note": "Worse since yesterday evening.",
+                     *         "supersedes": null,
+                     *         "issues": [],
                      *         "source": "app",
-                     *         "reported_by": "reported by",
-                     *         "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *         "reported_by": null,
+                     *         "entered_by": null
                      *       },
-                     *       "summary": "No warning sign in what you told us.",
+                     *       "summary": "Something you told us needs action. Begin with what stands first.",
                      *       "advice": [
                      *         {
-                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "rule": "CES2",
+                     *           "id": "01a22028-100a-7104-88a7-240ae154c5a0",
+                     *           "rule": "PAIN1",
                      *           "version": 1,
-                     *           "tier": "emergency",
-                     *           "title": "title",
-                     *           "text": "text",
-                     *           "about": "2026-03-08",
-                     *           "late": true,
+                     *           "tier": "same_day",
+                     *           "title": "Pain has risen",
+                     *           "text": "Call your surgical team today; if it is closed, call the out-of-hours service. If it gets worse, call the emergency number.",
+                     *           "about": "2026-11-28",
+                     *           "late": false,
                      *           "actions": [
                      *             {
-                     *               "name": "clinic",
-                     *               "label": "label",
-                     *               "phone": "phone"
+                     *               "name": "out_of_hours",
+                     *               "label": "Call the out-of-hours service",
+                     *               "phone": "111"
+                     *             },
+                     *             {
+                     *               "name": "emergency",
+                     *               "label": "Call the emergency number",
+                     *               "phone": "999"
                      *             }
                      *           ]
                      *         }
                      *       ],
                      *       "monitoring": {
-                     *         "state": "watched",
-                     *         "respond_by": "2026-03-08T09:00:00+00:00",
-                     *         "overdue": true,
-                     *         "seen_at": "2026-03-08T09:00:00+00:00",
-                     *         "next_open_at": "2026-03-08T09:00:00+00:00",
-                     *         "monitored_until": "2026-03-08",
-                     *         "until_then": "until then",
+                     *         "state": "out_of_hours",
+                     *         "respond_by": "2026-11-30T12:00:00Z",
+                     *         "next_open_at": "2026-11-30T08:00:00Z",
+                     *         "seen_at": null,
+                     *         "overdue": false,
+                     *         "monitored_until": "2027-02-12",
+                     *         "until_then": "Your care team looks at this by 12:00 on Mon 30 Nov. It is closed now and opens at 08:00 on Mon 30 Nov. Do not wait for an answer from us. If something gets worse or worries you, call. If you are worried, call +442079460110. In an emergency call 999. Outside opening hours call 111.",
                      *         "phones": {
-                     *           "clinic": "phones"
+                     *           "clinic": "+442079460110",
+                     *           "emergency": "999",
+                     *           "out_of_hours": "111"
                      *         }
                      *       },
                      *       "progress": {
-                     *         "days_since_surgery": 1,
-                     *         "days_since_discharge": 1,
-                     *         "text": "text"
+                     *         "days_since_surgery": 14,
+                     *         "days_since_discharge": 13,
+                     *         "text": "Day 14 after your operation. Leg pain: 7. The middle of your last 7 answers was 1."
                      *       }
                      *     }
                      */
@@ -13982,7 +14147,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id of the occurrence
-                 * @example occurrence id
+                 * @example b2NjLTE
                  */
                 occurrence_id: string;
             };
@@ -13992,9 +14157,14 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                 *       "id": "da03e9bb-ac90-44a0-91cd-f308eeb4ddb3",
                  *       "action": "complete",
-                 *       "at": "2026-03-08T09:00:00+00:00"
+                 *       "at": "2026-11-28T03:17:06Z",
+                 *       "done": {
+                 *         "minutes": 15,
+                 *         "effort": 3
+                 *       },
+                 *       "pain": 2
                  *     }
                  */
                 "application/json": components["schemas"]["ActionRequest"];
@@ -14010,44 +14180,42 @@ export interface operations {
                     /**
                      * @example {
                      *       "occurrence": {
-                     *         "id": "id",
-                     *         "kind": "physiotherapy",
-                     *         "title": "title",
+                     *         "id": "AaHe3S-Aco2nnYDcoAyOFDIwMjYxMTI4Lm1vcm5pbme-2jh2",
+                     *         "kind": "posture",
+                     *         "title": "Getting up from a chair",
                      *         "slot": "morning",
-                     *         "local_date": "2026-03-08",
+                     *         "local_date": "2026-11-28",
                      *         "local_time": "09:00",
-                     *         "due_at": "2026-03-08T09:00:00+00:00",
-                     *         "expires_at": "2026-03-08T09:00:00+00:00",
-                     *         "state": "upcoming",
-                     *         "reason": "reason",
+                     *         "due_at": "2026-11-28T09:00:00+00:00",
+                     *         "expires_at": "2026-11-28T13:00:00+00:00",
+                     *         "state": "done",
+                     *         "reason": null,
                      *         "remind_via": "push",
-                     *         "next_at": "2026-03-08T09:00:00+00:00",
-                     *         "deep_link": "/occurrences/…",
-                     *         "valid_until": "2026-03-08T09:00:00+00:00"
+                     *         "next_at": null,
+                     *         "deep_link": "/occurrences/AaHe3S-Aco2nnYDcoAyOFDIwMjYxMTI4Lm1vcm5pbme-2jh2",
+                     *         "valid_until": null
                      *       },
                      *       "action": {
-                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *         "id": "da03e9bb-ac90-44a0-91cd-f308eeb4ddb3",
                      *         "action": "complete",
-                     *         "at": "2026-03-08T09:00:00+00:00",
-                     *         "received_at": "2026-03-08T09:00:00+00:00",
-                     *         "minutes": 1,
-                     *         "next_at": "2026-03-08T09:00:00+00:00",
-                     *         "reason": "reason",
+                     *         "at": "2026-11-28T03:17:06+00:00",
+                     *         "received_at": "2026-11-28T03:17:06.074136+00:00",
+                     *         "minutes": null,
+                     *         "next_at": null,
+                     *         "reason": null,
                      *         "done": {
-                     *           "sets": 1,
-                     *           "reps": 1,
-                     *           "minutes": 1,
-                     *           "effort": 1
+                     *           "minutes": 15,
+                     *           "effort": 3
                      *         },
-                     *         "pain": 1,
-                     *         "note": "note",
-                     *         "late": true,
-                     *         "retired": true
+                     *         "pain": 2,
+                     *         "note": null,
+                     *         "late": false,
+                     *         "retired": false
                      *       },
                      *       "result": "stored",
-                     *       "next_at": "2026-03-08T09:00:00+00:00",
-                     *       "late": true,
-                     *       "retired": true
+                     *       "next_at": null,
+                     *       "late": false,
+                     *       "retired": false
                      *     }
                      */
                     "application/json": components["schemas"]["ActionTaken"];
@@ -14062,44 +14230,42 @@ export interface operations {
                     /**
                      * @example {
                      *       "occurrence": {
-                     *         "id": "id",
-                     *         "kind": "physiotherapy",
-                     *         "title": "title",
+                     *         "id": "AaHe3S-Aco2nnYDcoAyOFDIwMjYxMTI4Lm1vcm5pbme-2jh2",
+                     *         "kind": "posture",
+                     *         "title": "Getting up from a chair",
                      *         "slot": "morning",
-                     *         "local_date": "2026-03-08",
+                     *         "local_date": "2026-11-28",
                      *         "local_time": "09:00",
-                     *         "due_at": "2026-03-08T09:00:00+00:00",
-                     *         "expires_at": "2026-03-08T09:00:00+00:00",
-                     *         "state": "upcoming",
-                     *         "reason": "reason",
+                     *         "due_at": "2026-11-28T09:00:00+00:00",
+                     *         "expires_at": "2026-11-28T13:00:00+00:00",
+                     *         "state": "done",
+                     *         "reason": null,
                      *         "remind_via": "push",
-                     *         "next_at": "2026-03-08T09:00:00+00:00",
-                     *         "deep_link": "/occurrences/…",
-                     *         "valid_until": "2026-03-08T09:00:00+00:00"
+                     *         "next_at": null,
+                     *         "deep_link": "/occurrences/AaHe3S-Aco2nnYDcoAyOFDIwMjYxMTI4Lm1vcm5pbme-2jh2",
+                     *         "valid_until": null
                      *       },
                      *       "action": {
-                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *         "id": "da03e9bb-ac90-44a0-91cd-f308eeb4ddb3",
                      *         "action": "complete",
-                     *         "at": "2026-03-08T09:00:00+00:00",
-                     *         "received_at": "2026-03-08T09:00:00+00:00",
-                     *         "minutes": 1,
-                     *         "next_at": "2026-03-08T09:00:00+00:00",
-                     *         "reason": "reason",
+                     *         "at": "2026-11-28T03:17:06+00:00",
+                     *         "received_at": "2026-11-28T03:17:06.074136+00:00",
+                     *         "minutes": null,
+                     *         "next_at": null,
+                     *         "reason": null,
                      *         "done": {
-                     *           "sets": 1,
-                     *           "reps": 1,
-                     *           "minutes": 1,
-                     *           "effort": 1
+                     *           "minutes": 15,
+                     *           "effort": 3
                      *         },
-                     *         "pain": 1,
-                     *         "note": "note",
-                     *         "late": true,
-                     *         "retired": true
+                     *         "pain": 2,
+                     *         "note": null,
+                     *         "late": false,
+                     *         "retired": false
                      *       },
                      *       "result": "stored",
-                     *       "next_at": "2026-03-08T09:00:00+00:00",
-                     *       "late": true,
-                     *       "retired": true
+                     *       "next_at": null,
+                     *       "late": false,
+                     *       "retired": false
                      *     }
                      */
                     "application/json": components["schemas"]["ActionTaken"];
@@ -14224,145 +14390,207 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "plan_state": "awaiting_clinician",
-                     *       "revision": 1,
-                     *       "effective_from": "2026-03-08",
-                     *       "published_at": "2026-03-08T09:00:00+00:00",
+                     *       "plan_state": "active",
+                     *       "revision": 2,
+                     *       "effective_from": "2026-11-22",
+                     *       "published_at": "2026-11-22T12:00:00+00:00",
                      *       "phases": [
                      *         {
-                     *           "from_date": "2026-03-08",
-                     *           "to_date": "2026-03-08",
+                     *           "from_date": "2026-11-14",
+                     *           "to_date": "2026-11-16",
+                     *           "current": false,
+                     *           "waits": false,
+                     *           "code": "hospital",
+                     *           "title": "In hospital and first days",
+                     *           "from_day": 0,
+                     *           "to_day": 2
+                     *         },
+                     *         {
+                     *           "from_date": "2026-11-17",
+                     *           "to_date": "2026-11-28",
                      *           "current": true,
-                     *           "waits": true,
-                     *           "code": "code",
-                     *           "title": "title",
-                     *           "from_day": 1,
-                     *           "to_day": 1
+                     *           "waits": false,
+                     *           "code": "protect",
+                     *           "title": "Protect",
+                     *           "from_day": 3,
+                     *           "to_day": 14
                      *         }
                      *       ],
                      *       "items": [
                      *         {
-                     *           "from_date": "2026-03-08",
-                     *           "to_date": "2026-03-08",
-                     *           "current": true,
-                     *           "waits": true,
-                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "code": "code",
-                     *           "kind": "kind",
-                     *           "phase": "phase",
-                     *           "title": "title",
-                     *           "instructions": "instructions",
+                     *           "from_date": "2026-11-15",
+                     *           "to_date": "2026-11-16",
+                     *           "current": false,
+                     *           "waits": false,
+                     *           "id": "01a1dedd-2f80-753f-b92e-3f44bfe92325",
+                     *           "code": "walk_hospital",
+                     *           "kind": "walking",
+                     *           "phase": "hospital",
+                     *           "title": "Short walks",
+                     *           "instructions": "Walk on flat ground for 5 to 15 minutes, 2 or 3 times a day. Stop while you still feel good.",
                      *           "dose": {
-                     *             "sets": 1,
-                     *             "reps": 1,
-                     *             "minutes": 1,
-                     *             "hold_seconds": 1,
-                     *             "times_per_day": 1,
-                     *             "max_prompts_per_day": 1,
-                     *             "note": "note"
+                     *             "minutes": 15,
+                     *             "times_per_day": 2,
+                     *             "note": "5 to 15 minutes"
                      *           },
-                     *           "media": [
-                     *             {
-                     *               "url": "url",
-                     *               "sha256": "sha256",
-                     *               "bytes": 1,
-                     *               "type": "type",
-                     *               "alt": "alt",
-                     *               "caption": "caption"
-                     *             }
-                     *           ],
+                     *           "media": [],
                      *           "when": {
                      *             "anchor": "surgery",
                      *             "from_day": 1,
-                     *             "to_day": 1,
+                     *             "to_day": 2,
                      *             "every_days": 1,
-                     *             "weekdays": [
-                     *               1,
-                     *               3,
-                     *               5
-                     *             ],
+                     *             "weekdays": [],
                      *             "slots": [
                      *               {
                      *                 "slot": "morning",
                      *                 "time": "09:00"
+                     *               },
+                     *               {
+                     *                 "slot": "evening",
+                     *                 "time": "17:00"
                      *               }
                      *             ],
-                     *             "valid_for_minutes": 1,
+                     *             "valid_for_minutes": 240,
                      *             "remind_via": "push"
                      *           },
                      *           "source": [
-                     *             "source"
+                     *             "F:fwbsi"
                      *           ],
-                     *           "grade": "A"
+                     *           "grade": "C"
+                     *         },
+                     *         {
+                     *           "from_date": "2026-11-15",
+                     *           "to_date": "2026-11-16",
+                     *           "current": false,
+                     *           "waits": false,
+                     *           "id": "01a1dedd-2f80-7fb3-b9a6-e9c824753a01",
+                     *           "code": "ankle_pumps",
+                     *           "kind": "physiotherapy",
+                     *           "phase": "hospital",
+                     *           "title": "Ankle pumps",
+                     *           "instructions": "Lie or sit with your legs straight. Pull your toes towards you, then point them away. Do this about once an hour while you are awake.",
+                     *           "dose": {
+                     *             "reps": 10,
+                     *             "note": "About once an hour while you are awake"
+                     *           },
+                     *           "media": [],
+                     *           "when": {
+                     *             "anchor": "surgery",
+                     *             "from_day": 1,
+                     *             "to_day": 2,
+                     *             "every_days": 1,
+                     *             "weekdays": [],
+                     *             "slots": [
+                     *               {
+                     *                 "slot": "morning",
+                     *                 "time": "09:00"
+                     *               },
+                     *               {
+                     *                 "slot": "evening",
+                     *                 "time": "17:30"
+                     *               }
+                     *             ],
+                     *             "valid_for_minutes": 240,
+                     *             "remind_via": "push"
+                     *           },
+                     *           "source": [
+                     *             "D"
+                     *           ],
+                     *           "grade": "D"
                      *         }
                      *       ],
                      *       "restrictions": [
                      *         {
-                     *           "from_date": "2026-03-08",
-                     *           "to_date": "2026-03-08",
+                     *           "from_date": "2026-11-14",
+                     *           "to_date": "2026-11-28",
                      *           "current": true,
-                     *           "waits": true,
-                     *           "code": "code",
-                     *           "limit": 1,
-                     *           "unit": "unit",
-                     *           "from_day": 1,
-                     *           "to_day": 1,
-                     *           "text": "text",
+                     *           "waits": false,
+                     *           "code": "bath",
+                     *           "limit": null,
+                     *           "unit": null,
+                     *           "from_day": 0,
+                     *           "to_day": 14,
+                     *           "text": "Do not take a bath in a tub. Keep the wound out of water.",
                      *           "source": [
-                     *             "source"
+                     *             "F:chibu",
+                     *             "F:fwbsi"
                      *           ],
-                     *           "grade": "A"
+                     *           "grade": "C"
+                     *         },
+                     *         {
+                     *           "from_date": "2026-11-14",
+                     *           "to_date": "2026-11-28",
+                     *           "current": true,
+                     *           "waits": false,
+                     *           "code": "bend_twist",
+                     *           "limit": null,
+                     *           "unit": null,
+                     *           "from_day": 0,
+                     *           "to_day": 14,
+                     *           "text": "Do not bend or twist your back while you carry something.",
+                     *           "source": [
+                     *             "F:chibu",
+                     *             "F:fwbsi"
+                     *           ],
+                     *           "grade": "C"
                      *         }
                      *       ],
                      *       "sources": {
-                     *         "en": "sources"
+                     *         "D": "clinical convention or proposal; to be confirmed by a clinician",
+                     *         "F:bmjces": "BMJ Best Practice 3000164 (mirror)",
+                     *         "F:bmjo": "bmjopen markup/89401",
+                     *         "F:bono": "10.1007/s00586-016-4821-9",
+                     *         "F:bris": "slideshare 6-week-discectomy/66165438",
+                     *         "F:chibu": "chibumd.com/lumbar-procedures",
+                     *         "F:coast": "coastlineortho.com/posterior-lumbar-fusion",
+                     *         "F:coch": "CD003007",
+                     *         "F:coch09": "physiospot.com/2009/09/21",
+                     *         "F:csfa": "10.1007/s00586-015-3830-4; aneskey dural-tear page",
+                     *         "F:cuh": "cuh.nhs.uk post-operative-recovery-following-lumbar-decompression-surgery",
+                     *         "F:dvla": "gov.uk/surgery-and-driving",
+                     *         "F:fwbsi": "fwbsi.com/patient-info/walking-program, /back-exercises",
+                     *         "F:gps": "10.1177/21925682261449153",
+                     *         "F:huff": "huffmanclinic.com sleeping-techniques",
+                     *         "F:hw": "bunningmc.com log-roll (Healthwise)",
+                     *         "F:lond": "londonspine.com lumbar fusion",
+                     *         "F:mym": "mymichigan.org questions-concerns-after-surgery",
+                     *         "F:nhs2": "nhs.uk …Afterwardspage.aspx (older)",
+                     *         "F:notice": "NCT04140344",
+                     *         "F:opt": "opt.net.au can-cannot-post-spinal-fusion-surgery",
+                     *         "F:sh-str": "spine-health.com back-strengthening-exercises-after-microdiscectomy",
+                     *         "F:sro": "srortho.com/physical-therapy/spine",
+                     *         "F:ukdrive": "discovery.researcher.life fbcd474d2c10",
+                     *         "F:valley": "blog.valleymed.org/2013/04/17"
                      *       },
                      *       "what_changed": {
                      *         "since": 1,
-                     *         "added": [
-                     *           {
-                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "title": "title",
-                     *             "fields": [
-                     *               "times"
-                     *             ]
-                     *           }
-                     *         ],
-                     *         "removed": [
-                     *           {
-                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "title": "title",
-                     *             "fields": [
-                     *               "times"
-                     *             ]
-                     *           }
-                     *         ],
+                     *         "added": [],
+                     *         "removed": [],
                      *         "changed": [
                      *           {
-                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "title": "title",
+                     *             "id": "01a1dedd-2f80-753f-b92e-3f44bfe92325",
+                     *             "title": "Short walks",
                      *             "fields": [
-                     *               "times"
+                     *               "dose"
                      *             ]
-                     *           }
-                     *         ],
-                     *         "restrictions": true,
-                     *         "limits": [
+                     *           },
                      *           {
-                     *             "code": "code",
-                     *             "change": "added",
-                     *             "text": "text",
+                     *             "id": "01a1dedd-2f80-740d-962e-0f6a5bb2776d",
+                     *             "title": "Short walks through the day",
                      *             "fields": [
-                     *               "limit_value"
+                     *               "dose"
                      *             ]
                      *           }
                      *         ],
-                     *         "restored_from": 1,
+                     *         "restrictions": false,
+                     *         "limits": [],
+                     *         "restored_from": null,
                      *         "summary": [
-                     *           "Changed: Short walks (times)"
+                     *           "Changed: Short walks (how much)",
+                     *           "Changed: Short walks through the day (how much)"
                      *         ]
                      *       },
-                     *       "valid_until": "2026-03-08T09:00:00+00:00"
+                     *       "valid_until": "2026-11-29T00:00:00+00:00"
                      *     }
                      */
                     "application/json": components["schemas"]["MyPlan"];
@@ -14432,59 +14660,171 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "as_of": "2026-03-08",
-                     *       "procedure": "procedure",
-                     *       "days_since_surgery": 1,
-                     *       "days_since_discharge": 1,
-                     *       "status": "on_track",
-                     *       "reason": "within_corridor",
-                     *       "sentence": "Leg pain: 8 before the operation, 2 in the last 7 days. In the last 7 days you reported about as much as most people at this stage. This compares numbers only and says nothing about warning signs.",
+                     *       "as_of": "2026-11-28",
+                     *       "procedure": "lumbar_microdiscectomy",
+                     *       "days_since_surgery": 14,
+                     *       "days_since_discharge": 13,
+                     *       "status": "too_early",
+                     *       "reason": "before_first_day",
+                     *       "sentence": "Back pain: 6 before the operation, 3 in the last 7 days. Comparing begins on day 90 after surgery. This compares numbers only and says nothing about warning signs.",
                      *       "series": [
                      *         {
                      *           "item": "nrs_back",
-                     *           "label": "label",
-                     *           "minimum": 1,
-                     *           "maximum": 1,
-                     *           "baseline": 1,
+                     *           "label": "How strong is your back pain today?",
+                     *           "minimum": 0,
+                     *           "maximum": 10,
+                     *           "baseline": 6,
                      *           "points": [
                      *             {
-                     *               "date": "2026-03-08",
-                     *               "value": 1,
-                     *               "median": 1
+                     *               "date": "2026-11-15",
+                     *               "value": 5,
+                     *               "median": 5
+                     *             },
+                     *             {
+                     *               "date": "2026-11-16",
+                     *               "value": 5,
+                     *               "median": 5
                      *             }
                      *           ],
                      *           "standing": {
-                     *             "status": "on_track",
-                     *             "reason": "within_corridor",
-                     *             "sentence": "Leg pain: 8 before the operation, 2 in the last 7 days. In the last 7 days you reported about as much as most people at this stage. This compares numbers only and says nothing about warning signs.",
+                     *             "status": "too_early",
+                     *             "reason": "before_first_day",
+                     *             "sentence": "Back pain: 6 before the operation, 3 in the last 7 days. Comparing begins on day 90 after surgery. This compares numbers only and says nothing about warning signs.",
                      *             "own_baseline": {
-                     *               "before": 1,
-                     *               "now": 1,
-                     *               "change": 1,
-                     *               "verdict": "better",
-                     *               "sentence": "sentence"
+                     *               "before": 6,
+                     *               "now": 3,
+                     *               "change": -3,
+                     *               "verdict": null,
+                     *               "sentence": "6 before the operation, 3 in the last 7 days."
                      *             }
                      *           },
                      *           "references": [
                      *             {
-                     *               "code": "disc_leg",
+                     *               "code": "disc_back_change",
                      *               "kind": "change",
-                     *               "people": "A Korean cohort after disc surgery",
-                     *               "caution": "caution",
+                     *               "people": "6,840 people of a Norwegian registry after disc surgery",
+                     *               "caution": null,
                      *               "sources": [
-                     *                 "sources"
+                     *                 "10.1007/s00586-017-5185-5, results"
+                     *               ],
+                     *               "before_surgery": null,
+                     *               "course": [
+                     *                 {
+                     *                   "day": 365,
+                     *                   "value": 2.8,
+                     *                   "low": null,
+                     *                   "high": null,
+                     *                   "label": "found"
+                     *                 }
+                     *               ]
+                     *             },
+                     *             {
+                     *               "code": "disc_back",
+                     *               "kind": "level",
+                     *               "people": "A Korean cohort after disc surgery",
+                     *               "caution": null,
+                     *               "sources": [
+                     *                 "PMC7887235 table 3"
                      *               ],
                      *               "before_surgery": {
-                     *                 "mean": 1,
-                     *                 "deviation": 1
+                     *                 "mean": 5.67,
+                     *                 "deviation": 2.88
                      *               },
                      *               "course": [
                      *                 {
-                     *                   "day": 1,
-                     *                   "value": 1,
-                     *                   "low": 1,
-                     *                   "high": 1,
+                     *                   "day": 42,
+                     *                   "value": 2.43,
+                     *                   "low": 0.5500000000000003,
+                     *                   "high": 4.3100000000000005,
                      *                   "label": "found"
+                     *                 },
+                     *                 {
+                     *                   "day": 49,
+                     *                   "value": 2.4098811444796353,
+                     *                   "low": 0.5942614821448025,
+                     *                   "high": 4.225500806814468,
+                     *                   "label": "interpolated"
+                     *                 }
+                     *               ]
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "item": "nrs_leg",
+                     *           "label": "How strong is your leg pain today?",
+                     *           "minimum": 0,
+                     *           "maximum": 10,
+                     *           "baseline": 7,
+                     *           "points": [
+                     *             {
+                     *               "date": "2026-11-15",
+                     *               "value": 2,
+                     *               "median": 2
+                     *             },
+                     *             {
+                     *               "date": "2026-11-16",
+                     *               "value": 2,
+                     *               "median": 2
+                     *             }
+                     *           ],
+                     *           "standing": {
+                     *             "status": "no_reference",
+                     *             "reason": "no_corridor_yet",
+                     *             "sentence": "Leg pain: 7 before the operation, 1 in the last 7 days. There are no published numbers to compare with for this stage. This compares numbers only and says nothing about warning signs.",
+                     *             "own_baseline": {
+                     *               "before": 7,
+                     *               "now": 1,
+                     *               "change": -6,
+                     *               "verdict": "better",
+                     *               "sentence": "7 before the operation, 1 in the last 7 days."
+                     *             }
+                     *           },
+                     *           "references": [
+                     *             {
+                     *               "code": "disc_leg_change",
+                     *               "kind": "change",
+                     *               "people": "6,840 people of a Norwegian registry after disc surgery",
+                     *               "caution": null,
+                     *               "sources": [
+                     *                 "10.1007/s00586-017-5185-5, results"
+                     *               ],
+                     *               "before_surgery": null,
+                     *               "course": [
+                     *                 {
+                     *                   "day": 365,
+                     *                   "value": 2.5999999999999996,
+                     *                   "low": null,
+                     *                   "high": null,
+                     *                   "label": "found"
+                     *                 }
+                     *               ]
+                     *             },
+                     *             {
+                     *               "code": "disc_leg",
+                     *               "kind": "level",
+                     *               "people": "A Korean cohort after disc surgery",
+                     *               "caution": null,
+                     *               "sources": [
+                     *                 "PMC7887235 table 3"
+                     *               ],
+                     *               "before_surgery": {
+                     *                 "mean": 7.05,
+                     *                 "deviation": 2.21
+                     *               },
+                     *               "course": [
+                     *                 {
+                     *                   "day": 42,
+                     *                   "value": 2.75,
+                     *                   "low": 0.41000000000000014,
+                     *                   "high": 5.09,
+                     *                   "label": "found"
+                     *                 },
+                     *                 {
+                     *                   "day": 49,
+                     *                   "value": 2.623251210221702,
+                     *                   "low": 0.349643433438906,
+                     *                   "high": 4.896858987004498,
+                     *                   "label": "interpolated"
                      *                 }
                      *               ]
                      *             }
@@ -14494,71 +14834,76 @@ export interface operations {
                      *       "adherence": {
                      *         "exercise": {
                      *           "last_7_days": {
-                     *             "done": 1,
-                     *             "due": 1,
-                     *             "rate": 0.75,
-                     *             "late": 1,
-                     *             "not_reached": 1,
-                     *             "paused": 1
+                     *             "done": 29,
+                     *             "due": 36,
+                     *             "rate": 0.8056,
+                     *             "late": 12,
+                     *             "not_reached": 0,
+                     *             "paused": 0
                      *           },
                      *           "last_28_days": {
-                     *             "done": 1,
-                     *             "due": 1,
-                     *             "rate": 0.75,
-                     *             "late": 1,
-                     *             "not_reached": 1,
-                     *             "paused": 1
+                     *             "done": 55,
+                     *             "due": 74,
+                     *             "rate": 0.7432,
+                     *             "late": 25,
+                     *             "not_reached": 0,
+                     *             "paused": 0
                      *           },
                      *           "whole": {
-                     *             "done": 1,
-                     *             "due": 1,
-                     *             "rate": 0.75,
-                     *             "late": 1,
-                     *             "not_reached": 1,
-                     *             "paused": 1
+                     *             "done": 55,
+                     *             "due": 74,
+                     *             "rate": 0.7432,
+                     *             "late": 25,
+                     *             "not_reached": 0,
+                     *             "paused": 0
                      *           }
                      *         },
                      *         "posture": {
                      *           "last_7_days": {
                      *             "done": 1,
-                     *             "due": 1,
-                     *             "rate": 0.75,
-                     *             "late": 1,
-                     *             "not_reached": 1,
-                     *             "paused": 1
+                     *             "due": 14,
+                     *             "rate": 0.0714,
+                     *             "late": 0,
+                     *             "not_reached": 0,
+                     *             "paused": 0
                      *           },
                      *           "last_28_days": {
-                     *             "done": 1,
-                     *             "due": 1,
-                     *             "rate": 0.75,
-                     *             "late": 1,
-                     *             "not_reached": 1,
-                     *             "paused": 1
+                     *             "done": 4,
+                     *             "due": 27,
+                     *             "rate": 0.1481,
+                     *             "late": 0,
+                     *             "not_reached": 0,
+                     *             "paused": 0
                      *           },
                      *           "whole": {
-                     *             "done": 1,
-                     *             "due": 1,
-                     *             "rate": 0.75,
-                     *             "late": 1,
-                     *             "not_reached": 1,
-                     *             "paused": 1
+                     *             "done": 4,
+                     *             "due": 27,
+                     *             "rate": 0.1481,
+                     *             "late": 0,
+                     *             "not_reached": 0,
+                     *             "paused": 0
                      *           }
                      *         }
                      *       },
                      *       "weeks_on_target": {
                      *         "share": 0.8,
-                     *         "met": 1,
+                     *         "met": 0,
                      *         "counted": 1,
-                     *         "frozen": 1,
-                     *         "in_a_row": 1,
-                     *         "done": 1,
-                     *         "due": 1
+                     *         "frozen": 0,
+                     *         "in_a_row": 0,
+                     *         "done": 29,
+                     *         "due": 36
                      *       },
                      *       "milestones": [
                      *         {
                      *           "code": "walked_30_minutes",
                      *           "title": "30 minutes of walking in a day",
-                     *           "reached_on": "2026-03-08"
+                     *           "reached_on": "2026-11-25"
+                     *         },
+                     *         {
+                     *           "code": "week_of_check_ins",
+                     *           "title": "Check-ins on seven days in a row",
+                     *           "reached_on": "2026-11-21"
                      *         }
                      *       ]
                      *     }
@@ -14641,11 +14986,11 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "instrument": "instrument",
-                     *           "title": "title",
-                     *           "language": "language",
+                     *           "instrument": "odi",
+                     *           "title": "Short walk",
+                     *           "language": "en",
                      *           "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "form_version": "form version",
+                     *           "form_version": "1-4f1c",
                      *           "due": {
                      *             "code": "prom_day_42",
                      *             "day": 1,
@@ -14661,13 +15006,13 @@ export interface operations {
                      *             "closes": "2026-03-08"
                      *           },
                      *           "carried": {
-                     *             "en": "carried"
+                     *             "activity_1": "Putting on socks"
                      *           },
                      *           "items": [
                      *             {
-                     *               "link_id": "link id",
+                     *               "link_id": "activity_1",
                      *               "type": "group",
-                     *               "text": "text",
+                     *               "text": "Leg pain rose from 3 to 6 in a week.",
                      *               "required": true,
                      *               "min": 1,
                      *               "max": 1,
@@ -14687,9 +15032,9 @@ export interface operations {
                      *               "enable_behavior": "all",
                      *               "items": [
                      *                 {
-                     *                   "link_id": "link id",
+                     *                   "link_id": "activity_1",
                      *                   "type": "group",
-                     *                   "text": "text",
+                     *                   "text": "Leg pain rose from 3 to 6 in a week.",
                      *                   "required": true,
                      *                   "min": 1,
                      *                   "max": 1,
@@ -14709,9 +15054,9 @@ export interface operations {
                      *                   "enable_behavior": "all",
                      *                   "items": [
                      *                     {
-                     *                       "link_id": "link id",
+                     *                       "link_id": "activity_1",
                      *                       "type": "group",
-                     *                       "text": "text",
+                     *                       "text": "Leg pain rose from 3 to 6 in a week.",
                      *                       "required": true,
                      *                       "min": 1,
                      *                       "max": 1,
@@ -14731,9 +15076,9 @@ export interface operations {
                      *                       "enable_behavior": "all",
                      *                       "items": [
                      *                         {
-                     *                           "link_id": "link id",
+                     *                           "link_id": "activity_1",
                      *                           "type": "group",
-                     *                           "text": "text",
+                     *                           "text": "Leg pain rose from 3 to 6 in a week.",
                      *                           "required": true,
                      *                           "min": 1,
                      *                           "max": 1,
@@ -14753,9 +15098,9 @@ export interface operations {
                      *                           "enable_behavior": "all",
                      *                           "items": [
                      *                             {
-                     *                               "link_id": "link id",
+                     *                               "link_id": "activity_1",
                      *                               "type": "group",
-                     *                               "text": "text",
+                     *                               "text": "Leg pain rose from 3 to 6 in a week.",
                      *                               "required": true,
                      *                               "min": 1,
                      *                               "max": 1,
@@ -14775,7 +15120,7 @@ export interface operations {
                      *           ]
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["MyQuestionnaireList"];
@@ -14871,10 +15216,10 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "instrument": "instrument",
+                     *       "instrument": "odi",
                      *       "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "form_version": "form version",
-                     *       "time_point": "time point",
+                     *       "form_version": "1-4f1c",
+                     *       "time_point": "prom_day_42",
                      *       "date": "2026-03-08",
                      *       "authored_at": "2026-03-08T09:00:00+00:00",
                      *       "received_at": "2026-03-08T09:00:00+00:00",
@@ -14906,10 +15251,10 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "instrument": "instrument",
+                     *       "instrument": "odi",
                      *       "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "form_version": "form version",
-                     *       "time_point": "time point",
+                     *       "form_version": "1-4f1c",
+                     *       "time_point": "prom_day_42",
                      *       "date": "2026-03-08",
                      *       "authored_at": "2026-03-08T09:00:00+00:00",
                      *       "received_at": "2026-03-08T09:00:00+00:00",
@@ -15134,20 +15479,20 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "id": "id",
-                     *           "occurrence_id": "occurrence id",
-                     *           "kind": "kind",
-                     *           "title": "title",
-                     *           "line": "line",
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "occurrence_id": "b2NjLTE",
+                     *           "kind": "walking",
+                     *           "title": "Short walk",
+                     *           "line": "Your plan has something for now.",
                      *           "why": "It waited until quiet hours were over.",
                      *           "sent_at": "2026-03-08T09:00:00+00:00",
                      *           "delivered_at": "2026-03-08T09:00:00+00:00",
                      *           "opened_at": "2026-03-08T09:00:00+00:00",
                      *           "dismissed_at": "2026-03-08T09:00:00+00:00",
-                     *           "deep_link": "deep link"
+                     *           "deep_link": "/occurrences/b2NjLTE"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["NotificationPage"];
@@ -15210,7 +15555,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id of the notification
-                 * @example notification id
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
                  */
                 notification_id: string;
             };
@@ -15236,7 +15581,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "id",
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "delivered_at": "2026-03-08T09:00:00+00:00",
                      *       "opened_at": "2026-03-08T09:00:00+00:00",
                      *       "dismissed_at": "2026-03-08T09:00:00+00:00"
@@ -15358,22 +15703,22 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
+                     *       "name": "Rosa Lindqvist",
                      *       "date_of_birth": "2026-03-08",
-                     *       "time_zone": "time zone",
-                     *       "locale": "locale",
-                     *       "contact_mode": "contact mode",
+                     *       "time_zone": "Europe/London",
+                     *       "locale": "en",
+                     *       "contact_mode": "app",
                      *       "preferences": {},
                      *       "external_ids": [
                      *         {
                      *           "system": "urn:hospital:mrn",
-                     *           "value": "value"
+                     *           "value": "MRN-20417"
                      *         }
                      *       ],
                      *       "addresses": [
                      *         {
-                     *           "channel": "channel",
-                     *           "value": "value",
+                     *           "channel": "sms",
+                     *           "value": "+441632960123",
                      *           "verified_at": "2026-03-08T09:00:00+00:00",
                      *           "opted_out_at": "2026-03-08T09:00:00+00:00"
                      *         }
@@ -15389,26 +15734,26 @@ export interface operations {
                      *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *         "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *         "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "procedure": "procedure",
+                     *         "procedure": "lumbar_microdiscectomy",
                      *         "levels": [
-                     *           "levels"
+                     *           "L4/5"
                      *         ],
-                     *         "side": "side",
-                     *         "diagnosis": "diagnosis",
+                     *         "side": "left",
+                     *         "diagnosis": "Lumbar disc herniation",
                      *         "surgery_date": "2026-03-08",
                      *         "surgery_date_assumed": true,
                      *         "discharge_date": "2026-03-08",
                      *         "baseline": {},
-                     *         "pre_existing_deficit": "pre existing deficit",
-                     *         "plan_template": "plan template",
+                     *         "pre_existing_deficit": "Foot drop on the left since 2019",
+                     *         "plan_template": "lumbar_microdiscectomy",
                      *         "state": "open",
-                     *         "hold_reason": "hold reason",
+                     *         "hold_reason": "In hospital for another reason",
                      *         "held_from": "2026-03-08",
                      *         "monitored_until": "2026-03-08",
                      *         "ended_on": "2026-03-08",
-                     *         "end_reason": "end reason",
+                     *         "end_reason": "completed",
                      *         "superseded_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "plan_state": "plan state",
+                     *         "plan_state": "active",
                      *         "days_since_surgery": 1,
                      *         "days_since_discharge": 1,
                      *         "version": 1,
@@ -15499,7 +15844,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "name": "name"
+                 *       "name": "Rosa Lindqvist"
                  *     }
                  */
                 "application/json": components["schemas"]["PatientChanges"];
@@ -15515,22 +15860,22 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
+                     *       "name": "Rosa Lindqvist",
                      *       "date_of_birth": "2026-03-08",
-                     *       "time_zone": "time zone",
-                     *       "locale": "locale",
-                     *       "contact_mode": "contact mode",
+                     *       "time_zone": "Europe/London",
+                     *       "locale": "en",
+                     *       "contact_mode": "app",
                      *       "preferences": {},
                      *       "external_ids": [
                      *         {
                      *           "system": "urn:hospital:mrn",
-                     *           "value": "value"
+                     *           "value": "MRN-20417"
                      *         }
                      *       ],
                      *       "addresses": [
                      *         {
-                     *           "channel": "channel",
-                     *           "value": "value",
+                     *           "channel": "sms",
+                     *           "value": "+441632960123",
                      *           "verified_at": "2026-03-08T09:00:00+00:00",
                      *           "opted_out_at": "2026-03-08T09:00:00+00:00"
                      *         }
@@ -15546,26 +15891,26 @@ export interface operations {
                      *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *         "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *         "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "procedure": "procedure",
+                     *         "procedure": "lumbar_microdiscectomy",
                      *         "levels": [
-                     *           "levels"
+                     *           "L4/5"
                      *         ],
-                     *         "side": "side",
-                     *         "diagnosis": "diagnosis",
+                     *         "side": "left",
+                     *         "diagnosis": "Lumbar disc herniation",
                      *         "surgery_date": "2026-03-08",
                      *         "surgery_date_assumed": true,
                      *         "discharge_date": "2026-03-08",
                      *         "baseline": {},
-                     *         "pre_existing_deficit": "pre existing deficit",
-                     *         "plan_template": "plan template",
+                     *         "pre_existing_deficit": "Foot drop on the left since 2019",
+                     *         "plan_template": "lumbar_microdiscectomy",
                      *         "state": "open",
-                     *         "hold_reason": "hold reason",
+                     *         "hold_reason": "In hospital for another reason",
                      *         "held_from": "2026-03-08",
                      *         "monitored_until": "2026-03-08",
                      *         "ended_on": "2026-03-08",
-                     *         "end_reason": "end reason",
+                     *         "end_reason": "completed",
                      *         "superseded_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *         "plan_state": "plan state",
+                     *         "plan_state": "active",
                      *         "days_since_surgery": 1,
                      *         "days_since_discharge": 1,
                      *         "version": 1,
@@ -15713,7 +16058,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_code": "enrolment code"
+                     *       "enrolment_code": "7KQ2-M9TX"
                      *     }
                      */
                     "application/json": components["schemas"]["Code"];
@@ -15839,8 +16184,8 @@ export interface operations {
                  * @example {
                  *       "addresses": [
                  *         {
-                 *           "channel": "email",
-                 *           "value": "value"
+                 *           "channel": "sms",
+                 *           "value": "+441632960123"
                  *         }
                  *       ]
                  *     }
@@ -15859,8 +16204,8 @@ export interface operations {
                      * @example {
                      *       "addresses": [
                      *         {
-                     *           "channel": "channel",
-                     *           "value": "value",
+                     *           "channel": "sms",
+                     *           "value": "+441632960123",
                      *           "verified_at": "2026-03-08T09:00:00+00:00",
                      *           "opted_out_at": "2026-03-08T09:00:00+00:00"
                      *         }
@@ -16125,7 +16470,7 @@ export interface operations {
                      * @example {
                      *       "day": 1,
                      *       "phase": {
-                     *         "code": "code",
+                     *         "code": "walk_protect",
                      *         "title": {
                      *           "en": "Build stability"
                      *         },
@@ -16135,7 +16480,7 @@ export interface operations {
                      *       "held": true,
                      *       "proposal": {
                      *         "phase": {
-                     *           "code": "code",
+                     *           "code": "walk_protect",
                      *           "title": {
                      *             "en": "Build stability"
                      *           },
@@ -16146,9 +16491,9 @@ export interface operations {
                      *         "state": "ready",
                      *         "facts": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "title": {
-                     *               "en": "title"
+                     *               "en": "Short walk"
                      *             },
                      *             "state": "met",
                      *             "needed": 1,
@@ -16165,24 +16510,24 @@ export interface operations {
                      *         ],
                      *         "deferred": true,
                      *         "source": [
-                     *           "source"
+                     *           "NICE NG59"
                      *         ],
-                     *         "grade": "grade",
+                     *         "grade": "B",
                      *         "why_confirm": {
-                     *           "en": "why confirm"
+                     *           "en": "The sources disagree about the day."
                      *         }
                      *       },
                      *       "decisions": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "phase": "phase",
+                     *           "phase": "protect",
                      *           "decision": "accept",
-                     *           "reason": "reason",
+                     *           "reason": "In hospital for another reason",
                      *           "facts": [
                      *             {
-                     *               "code": "code",
+                     *               "code": "walk_protect",
                      *               "title": {
-                     *                 "en": "title"
+                     *                 "en": "Short walk"
                      *               },
                      *               "state": "met",
                      *               "needed": 1,
@@ -16300,7 +16645,7 @@ export interface operations {
                      * @example {
                      *       "day": 1,
                      *       "phase": {
-                     *         "code": "code",
+                     *         "code": "walk_protect",
                      *         "title": {
                      *           "en": "Build stability"
                      *         },
@@ -16310,7 +16655,7 @@ export interface operations {
                      *       "held": true,
                      *       "proposal": {
                      *         "phase": {
-                     *           "code": "code",
+                     *           "code": "walk_protect",
                      *           "title": {
                      *             "en": "Build stability"
                      *           },
@@ -16321,9 +16666,9 @@ export interface operations {
                      *         "state": "ready",
                      *         "facts": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "title": {
-                     *               "en": "title"
+                     *               "en": "Short walk"
                      *             },
                      *             "state": "met",
                      *             "needed": 1,
@@ -16340,24 +16685,24 @@ export interface operations {
                      *         ],
                      *         "deferred": true,
                      *         "source": [
-                     *           "source"
+                     *           "NICE NG59"
                      *         ],
-                     *         "grade": "grade",
+                     *         "grade": "B",
                      *         "why_confirm": {
-                     *           "en": "why confirm"
+                     *           "en": "The sources disagree about the day."
                      *         }
                      *       },
                      *       "decisions": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "phase": "phase",
+                     *           "phase": "protect",
                      *           "decision": "accept",
-                     *           "reason": "reason",
+                     *           "reason": "In hospital for another reason",
                      *           "facts": [
                      *             {
-                     *               "code": "code",
+                     *               "code": "walk_protect",
                      *               "title": {
-                     *                 "en": "title"
+                     *                 "en": "Short walk"
                      *               },
                      *               "state": "met",
                      *               "needed": 1,
@@ -16526,11 +16871,11 @@ export interface operations {
                      *           "local_date": "2026-03-08",
                      *           "local_time": "09:00",
                      *           "due_at": "2026-03-08T09:00:00+00:00",
-                     *           "id": "id",
+                     *           "id": "b2NjLTE",
                      *           "item_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "title": "title",
-                     *           "kind": "kind",
-                     *           "slot": "slot",
+                     *           "title": "Short walk",
+                     *           "kind": "walking",
+                     *           "slot": "morning",
                      *           "change": "appears",
                      *           "reason": "item_added",
                      *           "was": {
@@ -16543,8 +16888,8 @@ export interface operations {
                      *       "totals": [
                      *         {
                      *           "item_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "title": "title",
-                     *           "kind": "kind",
+                     *           "title": "Short walk",
+                     *           "kind": "walking",
                      *           "shown": {
                      *             "appears": 1,
                      *             "moves": 1,
@@ -16562,7 +16907,7 @@ export interface operations {
                      *         "added": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "title": "title",
+                     *             "title": "Short walk",
                      *             "fields": [
                      *               "times"
                      *             ]
@@ -16571,7 +16916,7 @@ export interface operations {
                      *         "removed": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "title": "title",
+                     *             "title": "Short walk",
                      *             "fields": [
                      *               "times"
                      *             ]
@@ -16580,7 +16925,7 @@ export interface operations {
                      *         "changed": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "title": "title",
+                     *             "title": "Short walk",
                      *             "fields": [
                      *               "times"
                      *             ]
@@ -16589,9 +16934,9 @@ export interface operations {
                      *         "restrictions": true,
                      *         "limits": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "change": "added",
-                     *             "text": "text",
+                     *             "text": "Leg pain rose from 3 to 6 in a week.",
                      *             "fields": [
                      *               "limit_value"
                      *             ]
@@ -16701,24 +17046,24 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "code": "code",
+                     *           "code": "walk_protect",
                      *           "version": 1,
-                     *           "procedure": "procedure",
-                     *           "variant": "variant",
+                     *           "procedure": "lumbar_microdiscectomy",
+                     *           "variant": null,
                      *           "default": true,
                      *           "title": {
-                     *             "en": "title"
+                     *             "en": "Short walk"
                      *           },
-                     *           "status": "status",
-                     *           "content_hash": "content hash",
+                     *           "status": "draft_pending_clinician_signoff",
+                     *           "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "origin": "shipped",
-                     *           "based_on": "based on",
+                     *           "based_on": "lumbar_microdiscectomy",
                      *           "based_on_version": 1,
-                     *           "based_on_hash": "based on hash",
+                     *           "based_on_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "upstream_changed": true
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["TemplateList"];
@@ -16800,20 +17145,20 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "code",
+                     *       "code": "walk_protect",
                      *       "version": 1,
-                     *       "procedure": "procedure",
-                     *       "variant": "variant",
+                     *       "procedure": "lumbar_microdiscectomy",
+                     *       "variant": null,
                      *       "default": true,
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
-                     *       "status": "status",
-                     *       "content_hash": "content hash",
+                     *       "status": "draft_pending_clinician_signoff",
+                     *       "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "origin": "shipped",
-                     *       "based_on": "based on",
+                     *       "based_on": "lumbar_microdiscectomy",
                      *       "based_on_version": 1,
-                     *       "based_on_hash": "based on hash",
+                     *       "based_on_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "upstream_changed": true,
                      *       "content": {}
                      *     }
@@ -16908,7 +17253,7 @@ export interface operations {
             path: {
                 /**
                  * @description Code
-                 * @example code
+                 * @example walk_protect
                  */
                 code: string;
                 /**
@@ -16929,20 +17274,20 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "code",
+                     *       "code": "walk_protect",
                      *       "version": 1,
-                     *       "procedure": "procedure",
-                     *       "variant": "variant",
+                     *       "procedure": "lumbar_microdiscectomy",
+                     *       "variant": null,
                      *       "default": true,
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
-                     *       "status": "status",
-                     *       "content_hash": "content hash",
+                     *       "status": "draft_pending_clinician_signoff",
+                     *       "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "origin": "shipped",
-                     *       "based_on": "based on",
+                     *       "based_on": "lumbar_microdiscectomy",
                      *       "based_on_version": 1,
-                     *       "based_on_hash": "based on hash",
+                     *       "based_on_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "upstream_changed": true,
                      *       "content": {}
                      *     }
@@ -17016,7 +17361,7 @@ export interface operations {
             path: {
                 /**
                  * @description Code
-                 * @example code
+                 * @example walk_protect
                  */
                 code: string;
             };
@@ -17032,17 +17377,17 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "code",
+                     *       "code": "walk_protect",
                      *       "version": 1,
-                     *       "based_on": "based on",
+                     *       "based_on": "lumbar_microdiscectomy",
                      *       "based_on_version": 1,
-                     *       "based_on_hash": "based on hash",
+                     *       "based_on_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "upstream_version": 1,
-                     *       "upstream_hash": "upstream hash",
+                     *       "upstream_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "changes": [
                      *         {
                      *           "part": "template",
-                     *           "code": "code",
+                     *           "code": "walk_protect",
                      *           "from_day": 1,
                      *           "change": "added",
                      *           "fields": [
@@ -17141,13 +17486,13 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "template": "template",
+                     *       "template": "lumbar_microdiscectomy",
                      *       "template_version": 1,
-                     *       "template_hash": "template hash",
+                     *       "template_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "live": {
                      *         "number": 1,
-                     *         "state": "state",
-                     *         "note": "note",
+                     *         "state": "live",
+                     *         "note": "Rang back; no new weakness.",
                      *         "effective_from": "2026-03-08",
                      *         "published_at": "2026-03-08T09:00:00+00:00",
                      *         "published_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -17159,14 +17504,15 @@ export interface operations {
                      *         "items": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "code": "code",
-                     *             "kind": "kind",
-                     *             "phase": "phase",
+                     *             "code": "walk_protect",
+                     *             "kind": "walking",
+                     *             "phase": "protect",
                      *             "title": {
-                     *               "en": "title"
+                     *               "en": "Short walk"
                      *             },
                      *             "instructions": {
-                     *               "en": "instructions"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "dose": {
                      *               "sets": 1,
@@ -17183,9 +17529,9 @@ export interface operations {
                      *             "media": [
                      *               {
                      *                 "url": "https://clinic.example/media/walk.mp4",
-                     *                 "sha256": "sha256",
+                     *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "bytes": 1,
-                     *                 "type": "type",
+                     *                 "type": "video/mp4",
                      *                 "alt": {
                      *                   "en": "Short walk",
                      *                   "tr": "Kısa yürüyüş"
@@ -17197,45 +17543,46 @@ export interface operations {
                      *               }
                      *             ],
                      *             "rule": {},
-                     *             "appointment": "appointment",
+                     *             "appointment": "wound_check",
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ],
                      *         "restrictions": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "limit": 1,
-                     *             "unit": "unit",
+                     *             "unit": "kg",
                      *             "range_seen": [
                      *               1
                      *             ],
                      *             "from_day": 1,
                      *             "to_day": 1,
                      *             "text": {
-                     *               "en": "text"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ]
                      *       },
                      *       "draft": {
                      *         "number": 1,
-                     *         "state": "state",
-                     *         "note": "note",
+                     *         "state": "live",
+                     *         "note": "Rang back; no new weakness.",
                      *         "effective_from": "2026-03-08",
                      *         "published_at": "2026-03-08T09:00:00+00:00",
                      *         "published_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -17247,14 +17594,15 @@ export interface operations {
                      *         "items": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "code": "code",
-                     *             "kind": "kind",
-                     *             "phase": "phase",
+                     *             "code": "walk_protect",
+                     *             "kind": "walking",
+                     *             "phase": "protect",
                      *             "title": {
-                     *               "en": "title"
+                     *               "en": "Short walk"
                      *             },
                      *             "instructions": {
-                     *               "en": "instructions"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "dose": {
                      *               "sets": 1,
@@ -17271,9 +17619,9 @@ export interface operations {
                      *             "media": [
                      *               {
                      *                 "url": "https://clinic.example/media/walk.mp4",
-                     *                 "sha256": "sha256",
+                     *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "bytes": 1,
-                     *                 "type": "type",
+                     *                 "type": "video/mp4",
                      *                 "alt": {
                      *                   "en": "Short walk",
                      *                   "tr": "Kısa yürüyüş"
@@ -17285,37 +17633,38 @@ export interface operations {
                      *               }
                      *             ],
                      *             "rule": {},
-                     *             "appointment": "appointment",
+                     *             "appointment": "wound_check",
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ],
                      *         "restrictions": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "limit": 1,
-                     *             "unit": "unit",
+                     *             "unit": "kg",
                      *             "range_seen": [
                      *               1
                      *             ],
                      *             "from_day": 1,
                      *             "to_day": 1,
                      *             "text": {
-                     *               "en": "text"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ]
@@ -17401,7 +17750,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "template": "template"
+                 *       "template": "lumbar_microdiscectomy"
                  *     }
                  */
                 "application/json": components["schemas"]["DraftRequest"];
@@ -17418,13 +17767,13 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "template": "template",
+                     *       "template": "lumbar_microdiscectomy",
                      *       "template_version": 1,
-                     *       "template_hash": "template hash",
+                     *       "template_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "live": {
                      *         "number": 1,
-                     *         "state": "state",
-                     *         "note": "note",
+                     *         "state": "live",
+                     *         "note": "Rang back; no new weakness.",
                      *         "effective_from": "2026-03-08",
                      *         "published_at": "2026-03-08T09:00:00+00:00",
                      *         "published_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -17436,14 +17785,15 @@ export interface operations {
                      *         "items": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "code": "code",
-                     *             "kind": "kind",
-                     *             "phase": "phase",
+                     *             "code": "walk_protect",
+                     *             "kind": "walking",
+                     *             "phase": "protect",
                      *             "title": {
-                     *               "en": "title"
+                     *               "en": "Short walk"
                      *             },
                      *             "instructions": {
-                     *               "en": "instructions"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "dose": {
                      *               "sets": 1,
@@ -17460,9 +17810,9 @@ export interface operations {
                      *             "media": [
                      *               {
                      *                 "url": "https://clinic.example/media/walk.mp4",
-                     *                 "sha256": "sha256",
+                     *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "bytes": 1,
-                     *                 "type": "type",
+                     *                 "type": "video/mp4",
                      *                 "alt": {
                      *                   "en": "Short walk",
                      *                   "tr": "Kısa yürüyüş"
@@ -17474,45 +17824,46 @@ export interface operations {
                      *               }
                      *             ],
                      *             "rule": {},
-                     *             "appointment": "appointment",
+                     *             "appointment": "wound_check",
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ],
                      *         "restrictions": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "limit": 1,
-                     *             "unit": "unit",
+                     *             "unit": "kg",
                      *             "range_seen": [
                      *               1
                      *             ],
                      *             "from_day": 1,
                      *             "to_day": 1,
                      *             "text": {
-                     *               "en": "text"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ]
                      *       },
                      *       "draft": {
                      *         "number": 1,
-                     *         "state": "state",
-                     *         "note": "note",
+                     *         "state": "live",
+                     *         "note": "Rang back; no new weakness.",
                      *         "effective_from": "2026-03-08",
                      *         "published_at": "2026-03-08T09:00:00+00:00",
                      *         "published_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -17524,14 +17875,15 @@ export interface operations {
                      *         "items": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "code": "code",
-                     *             "kind": "kind",
-                     *             "phase": "phase",
+                     *             "code": "walk_protect",
+                     *             "kind": "walking",
+                     *             "phase": "protect",
                      *             "title": {
-                     *               "en": "title"
+                     *               "en": "Short walk"
                      *             },
                      *             "instructions": {
-                     *               "en": "instructions"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "dose": {
                      *               "sets": 1,
@@ -17548,9 +17900,9 @@ export interface operations {
                      *             "media": [
                      *               {
                      *                 "url": "https://clinic.example/media/walk.mp4",
-                     *                 "sha256": "sha256",
+                     *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "bytes": 1,
-                     *                 "type": "type",
+                     *                 "type": "video/mp4",
                      *                 "alt": {
                      *                   "en": "Short walk",
                      *                   "tr": "Kısa yürüyüş"
@@ -17562,37 +17914,38 @@ export interface operations {
                      *               }
                      *             ],
                      *             "rule": {},
-                     *             "appointment": "appointment",
+                     *             "appointment": "wound_check",
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ],
                      *         "restrictions": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "limit": 1,
-                     *             "unit": "unit",
+                     *             "unit": "kg",
                      *             "range_seen": [
                      *               1
                      *             ],
                      *             "from_day": 1,
                      *             "to_day": 1,
                      *             "text": {
-                     *               "en": "text"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ]
@@ -17723,7 +18076,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "note": "note"
+                 *       "note": "Rang back; no new weakness."
                  *     }
                  */
                 "application/json": components["schemas"]["DraftChanges"];
@@ -17739,8 +18092,8 @@ export interface operations {
                     /**
                      * @example {
                      *       "number": 1,
-                     *       "state": "state",
-                     *       "note": "note",
+                     *       "state": "live",
+                     *       "note": "Rang back; no new weakness.",
                      *       "effective_from": "2026-03-08",
                      *       "published_at": "2026-03-08T09:00:00+00:00",
                      *       "published_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -17752,14 +18105,15 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "code": "code",
-                     *           "kind": "kind",
-                     *           "phase": "phase",
+                     *           "code": "walk_protect",
+                     *           "kind": "walking",
+                     *           "phase": "protect",
                      *           "title": {
-                     *             "en": "title"
+                     *             "en": "Short walk"
                      *           },
                      *           "instructions": {
-                     *             "en": "instructions"
+                     *             "en": "Short walk",
+                     *             "tr": "Kısa yürüyüş"
                      *           },
                      *           "dose": {
                      *             "sets": 1,
@@ -17776,9 +18130,9 @@ export interface operations {
                      *           "media": [
                      *             {
                      *               "url": "https://clinic.example/media/walk.mp4",
-                     *               "sha256": "sha256",
+                     *               "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *               "bytes": 1,
-                     *               "type": "type",
+                     *               "type": "video/mp4",
                      *               "alt": {
                      *                 "en": "Short walk",
                      *                 "tr": "Kısa yürüyüş"
@@ -17790,37 +18144,38 @@ export interface operations {
                      *             }
                      *           ],
                      *           "rule": {},
-                     *           "appointment": "appointment",
+                     *           "appointment": "wound_check",
                      *           "source": [
-                     *             "source"
+                     *             "NICE NG59"
                      *           ],
-                     *           "grade": "grade",
+                     *           "grade": "B",
                      *           "clinician_must_confirm": true,
                      *           "why_confirm": {
-                     *             "en": "why confirm"
+                     *             "en": "The sources disagree about the day."
                      *           }
                      *         }
                      *       ],
                      *       "restrictions": [
                      *         {
-                     *           "code": "code",
+                     *           "code": "walk_protect",
                      *           "limit": 1,
-                     *           "unit": "unit",
+                     *           "unit": "kg",
                      *           "range_seen": [
                      *             1
                      *           ],
                      *           "from_day": 1,
                      *           "to_day": 1,
                      *           "text": {
-                     *             "en": "text"
+                     *             "en": "Short walk",
+                     *             "tr": "Kısa yürüyüş"
                      *           },
                      *           "source": [
-                     *             "source"
+                     *             "NICE NG59"
                      *           ],
-                     *           "grade": "grade",
+                     *           "grade": "B",
                      *           "clinician_must_confirm": true,
                      *           "why_confirm": {
-                     *             "en": "why confirm"
+                     *             "en": "The sources disagree about the day."
                      *           }
                      *         }
                      *       ]
@@ -17950,12 +18305,19 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "kind": "physiotherapy",
+                 *       "kind": "walking",
                  *       "title": {
                  *         "en": "Short walk",
                  *         "tr": "Kısa yürüyüş"
                  *       },
-                 *       "rule": {}
+                 *       "rule": {
+                 *         "anchor": "surgery",
+                 *         "from_day": 1,
+                 *         "to_day": 42,
+                 *         "slots": {
+                 *           "morning": "09:00"
+                 *         }
+                 *       }
                  *     }
                  */
                 "application/json": components["schemas"]["NewItemRequest"];
@@ -17971,14 +18333,15 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "code": "code",
-                     *       "kind": "kind",
-                     *       "phase": "phase",
+                     *       "code": "walk_protect",
+                     *       "kind": "walking",
+                     *       "phase": "protect",
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
                      *       "instructions": {
-                     *         "en": "instructions"
+                     *         "en": "Short walk",
+                     *         "tr": "Kısa yürüyüş"
                      *       },
                      *       "dose": {
                      *         "sets": 1,
@@ -17995,9 +18358,9 @@ export interface operations {
                      *       "media": [
                      *         {
                      *           "url": "https://clinic.example/media/walk.mp4",
-                     *           "sha256": "sha256",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "bytes": 1,
-                     *           "type": "type",
+                     *           "type": "video/mp4",
                      *           "alt": {
                      *             "en": "Short walk",
                      *             "tr": "Kısa yürüyüş"
@@ -18009,14 +18372,14 @@ export interface operations {
                      *         }
                      *       ],
                      *       "rule": {},
-                     *       "appointment": "appointment",
+                     *       "appointment": "wound_check",
                      *       "source": [
-                     *         "source"
+                     *         "NICE NG59"
                      *       ],
-                     *       "grade": "grade",
+                     *       "grade": "B",
                      *       "clinician_must_confirm": true,
                      *       "why_confirm": {
-                     *         "en": "why confirm"
+                     *         "en": "The sources disagree about the day."
                      *       }
                      *     }
                      */
@@ -18247,7 +18610,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "phase": "phase"
+                 *       "phase": "protect"
                  *     }
                  */
                 "application/json": components["schemas"]["ItemChanges"];
@@ -18263,14 +18626,15 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "code": "code",
-                     *       "kind": "kind",
-                     *       "phase": "phase",
+                     *       "code": "walk_protect",
+                     *       "kind": "walking",
+                     *       "phase": "protect",
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
                      *       "instructions": {
-                     *         "en": "instructions"
+                     *         "en": "Short walk",
+                     *         "tr": "Kısa yürüyüş"
                      *       },
                      *       "dose": {
                      *         "sets": 1,
@@ -18287,9 +18651,9 @@ export interface operations {
                      *       "media": [
                      *         {
                      *           "url": "https://clinic.example/media/walk.mp4",
-                     *           "sha256": "sha256",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "bytes": 1,
-                     *           "type": "type",
+                     *           "type": "video/mp4",
                      *           "alt": {
                      *             "en": "Short walk",
                      *             "tr": "Kısa yürüyüş"
@@ -18301,14 +18665,14 @@ export interface operations {
                      *         }
                      *       ],
                      *       "rule": {},
-                     *       "appointment": "appointment",
+                     *       "appointment": "wound_check",
                      *       "source": [
-                     *         "source"
+                     *         "NICE NG59"
                      *       ],
-                     *       "grade": "grade",
+                     *       "grade": "B",
                      *       "clinician_must_confirm": true,
                      *       "why_confirm": {
-                     *         "en": "why confirm"
+                     *         "en": "The sources disagree about the day."
                      *       }
                      *     }
                      */
@@ -18453,13 +18817,13 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "template": "template",
+                     *       "template": "lumbar_microdiscectomy",
                      *       "template_version": 1,
-                     *       "template_hash": "template hash",
+                     *       "template_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "live": {
                      *         "number": 1,
-                     *         "state": "state",
-                     *         "note": "note",
+                     *         "state": "live",
+                     *         "note": "Rang back; no new weakness.",
                      *         "effective_from": "2026-03-08",
                      *         "published_at": "2026-03-08T09:00:00+00:00",
                      *         "published_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -18471,14 +18835,15 @@ export interface operations {
                      *         "items": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "code": "code",
-                     *             "kind": "kind",
-                     *             "phase": "phase",
+                     *             "code": "walk_protect",
+                     *             "kind": "walking",
+                     *             "phase": "protect",
                      *             "title": {
-                     *               "en": "title"
+                     *               "en": "Short walk"
                      *             },
                      *             "instructions": {
-                     *               "en": "instructions"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "dose": {
                      *               "sets": 1,
@@ -18495,9 +18860,9 @@ export interface operations {
                      *             "media": [
                      *               {
                      *                 "url": "https://clinic.example/media/walk.mp4",
-                     *                 "sha256": "sha256",
+                     *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "bytes": 1,
-                     *                 "type": "type",
+                     *                 "type": "video/mp4",
                      *                 "alt": {
                      *                   "en": "Short walk",
                      *                   "tr": "Kısa yürüyüş"
@@ -18509,45 +18874,46 @@ export interface operations {
                      *               }
                      *             ],
                      *             "rule": {},
-                     *             "appointment": "appointment",
+                     *             "appointment": "wound_check",
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ],
                      *         "restrictions": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "limit": 1,
-                     *             "unit": "unit",
+                     *             "unit": "kg",
                      *             "range_seen": [
                      *               1
                      *             ],
                      *             "from_day": 1,
                      *             "to_day": 1,
                      *             "text": {
-                     *               "en": "text"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ]
                      *       },
                      *       "draft": {
                      *         "number": 1,
-                     *         "state": "state",
-                     *         "note": "note",
+                     *         "state": "live",
+                     *         "note": "Rang back; no new weakness.",
                      *         "effective_from": "2026-03-08",
                      *         "published_at": "2026-03-08T09:00:00+00:00",
                      *         "published_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -18559,14 +18925,15 @@ export interface operations {
                      *         "items": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "code": "code",
-                     *             "kind": "kind",
-                     *             "phase": "phase",
+                     *             "code": "walk_protect",
+                     *             "kind": "walking",
+                     *             "phase": "protect",
                      *             "title": {
-                     *               "en": "title"
+                     *               "en": "Short walk"
                      *             },
                      *             "instructions": {
-                     *               "en": "instructions"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "dose": {
                      *               "sets": 1,
@@ -18583,9 +18950,9 @@ export interface operations {
                      *             "media": [
                      *               {
                      *                 "url": "https://clinic.example/media/walk.mp4",
-                     *                 "sha256": "sha256",
+                     *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "bytes": 1,
-                     *                 "type": "type",
+                     *                 "type": "video/mp4",
                      *                 "alt": {
                      *                   "en": "Short walk",
                      *                   "tr": "Kısa yürüyüş"
@@ -18597,37 +18964,38 @@ export interface operations {
                      *               }
                      *             ],
                      *             "rule": {},
-                     *             "appointment": "appointment",
+                     *             "appointment": "wound_check",
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ],
                      *         "restrictions": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "limit": 1,
-                     *             "unit": "unit",
+                     *             "unit": "kg",
                      *             "range_seen": [
                      *               1
                      *             ],
                      *             "from_day": 1,
                      *             "to_day": 1,
                      *             "text": {
-                     *               "en": "text"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ]
@@ -18774,8 +19142,8 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "number": 1,
-                     *           "state": "draft",
-                     *           "note": "note",
+                     *           "state": "live",
+                     *           "note": "Rang back; no new weakness.",
                      *           "effective_from": "2026-03-08",
                      *           "published_at": "2026-03-08T09:00:00+00:00",
                      *           "published_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -18785,7 +19153,7 @@ export interface operations {
                      *           "version": 1
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["RevisionList"];
@@ -18880,13 +19248,13 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "template": "template",
+                     *       "template": "lumbar_microdiscectomy",
                      *       "template_version": 1,
-                     *       "template_hash": "template hash",
+                     *       "template_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "live": {
                      *         "number": 1,
-                     *         "state": "state",
-                     *         "note": "note",
+                     *         "state": "live",
+                     *         "note": "Rang back; no new weakness.",
                      *         "effective_from": "2026-03-08",
                      *         "published_at": "2026-03-08T09:00:00+00:00",
                      *         "published_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -18898,14 +19266,15 @@ export interface operations {
                      *         "items": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "code": "code",
-                     *             "kind": "kind",
-                     *             "phase": "phase",
+                     *             "code": "walk_protect",
+                     *             "kind": "walking",
+                     *             "phase": "protect",
                      *             "title": {
-                     *               "en": "title"
+                     *               "en": "Short walk"
                      *             },
                      *             "instructions": {
-                     *               "en": "instructions"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "dose": {
                      *               "sets": 1,
@@ -18922,9 +19291,9 @@ export interface operations {
                      *             "media": [
                      *               {
                      *                 "url": "https://clinic.example/media/walk.mp4",
-                     *                 "sha256": "sha256",
+                     *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "bytes": 1,
-                     *                 "type": "type",
+                     *                 "type": "video/mp4",
                      *                 "alt": {
                      *                   "en": "Short walk",
                      *                   "tr": "Kısa yürüyüş"
@@ -18936,45 +19305,46 @@ export interface operations {
                      *               }
                      *             ],
                      *             "rule": {},
-                     *             "appointment": "appointment",
+                     *             "appointment": "wound_check",
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ],
                      *         "restrictions": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "limit": 1,
-                     *             "unit": "unit",
+                     *             "unit": "kg",
                      *             "range_seen": [
                      *               1
                      *             ],
                      *             "from_day": 1,
                      *             "to_day": 1,
                      *             "text": {
-                     *               "en": "text"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ]
                      *       },
                      *       "draft": {
                      *         "number": 1,
-                     *         "state": "state",
-                     *         "note": "note",
+                     *         "state": "live",
+                     *         "note": "Rang back; no new weakness.",
                      *         "effective_from": "2026-03-08",
                      *         "published_at": "2026-03-08T09:00:00+00:00",
                      *         "published_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -18986,14 +19356,15 @@ export interface operations {
                      *         "items": [
                      *           {
                      *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *             "code": "code",
-                     *             "kind": "kind",
-                     *             "phase": "phase",
+                     *             "code": "walk_protect",
+                     *             "kind": "walking",
+                     *             "phase": "protect",
                      *             "title": {
-                     *               "en": "title"
+                     *               "en": "Short walk"
                      *             },
                      *             "instructions": {
-                     *               "en": "instructions"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "dose": {
                      *               "sets": 1,
@@ -19010,9 +19381,9 @@ export interface operations {
                      *             "media": [
                      *               {
                      *                 "url": "https://clinic.example/media/walk.mp4",
-                     *                 "sha256": "sha256",
+                     *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "bytes": 1,
-                     *                 "type": "type",
+                     *                 "type": "video/mp4",
                      *                 "alt": {
                      *                   "en": "Short walk",
                      *                   "tr": "Kısa yürüyüş"
@@ -19024,37 +19395,38 @@ export interface operations {
                      *               }
                      *             ],
                      *             "rule": {},
-                     *             "appointment": "appointment",
+                     *             "appointment": "wound_check",
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ],
                      *         "restrictions": [
                      *           {
-                     *             "code": "code",
+                     *             "code": "walk_protect",
                      *             "limit": 1,
-                     *             "unit": "unit",
+                     *             "unit": "kg",
                      *             "range_seen": [
                      *               1
                      *             ],
                      *             "from_day": 1,
                      *             "to_day": 1,
                      *             "text": {
-                     *               "en": "text"
+                     *               "en": "Short walk",
+                     *               "tr": "Kısa yürüyüş"
                      *             },
                      *             "source": [
-                     *               "source"
+                     *               "NICE NG59"
                      *             ],
-                     *             "grade": "grade",
+                     *             "grade": "B",
                      *             "clinician_must_confirm": true,
                      *             "why_confirm": {
-                     *               "en": "why confirm"
+                     *               "en": "The sources disagree about the day."
                      *             }
                      *           }
                      *         ]
@@ -19160,20 +19532,20 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "instrument": "instrument",
-                     *           "language": "language",
-                     *           "url": "url",
-                     *           "version": "version",
+                     *           "instrument": "odi",
+                     *           "language": "en",
+                     *           "url": "https://clinic.example/media/walk.mp4",
+                     *           "version": "1",
                      *           "title": {
-                     *             "en": "title"
+                     *             "en": "Short walk"
                      *           },
-                     *           "content_hash": "content hash",
+                     *           "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "active": true,
                      *           "created_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "created_at": "2026-03-08T09:00:00+00:00"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["QuestionnaireSummaryPage"];
@@ -19282,14 +19654,14 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "instrument": "instrument",
-                     *       "language": "language",
-                     *       "url": "url",
-                     *       "version": "version",
+                     *       "instrument": "odi",
+                     *       "language": "en",
+                     *       "url": "https://clinic.example/media/walk.mp4",
+                     *       "version": "1",
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
-                     *       "content_hash": "content hash",
+                     *       "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "active": true,
                      *       "created_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "created_at": "2026-03-08T09:00:00+00:00",
@@ -19308,14 +19680,14 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "instrument": "instrument",
-                     *       "language": "language",
-                     *       "url": "url",
-                     *       "version": "version",
+                     *       "instrument": "odi",
+                     *       "language": "en",
+                     *       "url": "https://clinic.example/media/walk.mp4",
+                     *       "version": "1",
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
-                     *       "content_hash": "content hash",
+                     *       "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "active": true,
                      *       "created_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "created_at": "2026-03-08T09:00:00+00:00",
@@ -19429,14 +19801,14 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "instrument": "instrument",
-                     *       "language": "language",
-                     *       "url": "url",
-                     *       "version": "version",
+                     *       "instrument": "odi",
+                     *       "language": "en",
+                     *       "url": "https://clinic.example/media/walk.mp4",
+                     *       "version": "1",
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
-                     *       "content_hash": "content hash",
+                     *       "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "active": true,
                      *       "created_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "created_at": "2026-03-08T09:00:00+00:00",
@@ -19529,14 +19901,14 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "instrument": "instrument",
-                     *       "language": "language",
-                     *       "url": "url",
-                     *       "version": "version",
+                     *       "instrument": "odi",
+                     *       "language": "en",
+                     *       "url": "https://clinic.example/media/walk.mp4",
+                     *       "version": "1",
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
-                     *       "content_hash": "content hash",
+                     *       "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "active": true,
                      *       "created_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "created_at": "2026-03-08T09:00:00+00:00",
@@ -19629,14 +20001,14 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "instrument": "instrument",
-                     *       "language": "language",
-                     *       "url": "url",
-                     *       "version": "version",
+                     *       "instrument": "odi",
+                     *       "language": "en",
+                     *       "url": "https://clinic.example/media/walk.mp4",
+                     *       "version": "1",
                      *       "title": {
-                     *         "en": "title"
+                     *         "en": "Short walk"
                      *       },
-                     *       "content_hash": "content hash",
+                     *       "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "active": true,
                      *       "created_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "created_at": "2026-03-08T09:00:00+00:00",
@@ -19735,7 +20107,7 @@ export interface operations {
                      *       "patient_days": 1,
                      *       "check_ins": 1,
                      *       "not_judged": [
-                     *         "not judged"
+                     *         "WOUND2"
                      *       ],
                      *       "in_force": {
                      *         "fires": 1,
@@ -19753,7 +20125,7 @@ export interface operations {
                      *       },
                      *       "rules": [
                      *         {
-                     *           "id": "id",
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "in_force": {
                      *             "fires": 1,
                      *             "per_100_patient_days": 1,
@@ -19799,11 +20171,8 @@ export interface operations {
                      *             }
                      *           },
                      *           "examples": {
-                     *             "en": [
-                     *               {
-                     *                 "en": "examples"
-                     *               }
-                     *             ]
+                     *             "started": [],
+                     *             "stopped": []
                      *           }
                      *         }
                      *       ]
@@ -19973,9 +20342,9 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "name": "name",
-                     *           "time_zone": "time zone",
-                     *           "country": "country",
+                     *           "name": "Rosa Lindqvist",
+                     *           "time_zone": "Europe/London",
+                     *           "country": "GB",
                      *           "opening_hours": {
                      *             "1": [
                      *               [
@@ -19989,7 +20358,8 @@ export interface operations {
                      *             ]
                      *           },
                      *           "phones": {
-                     *             "en": "phones"
+                     *             "clinic": "+441632960100",
+                     *             "emergency": "999"
                      *           },
                      *           "is_default": true,
                      *           "version": 1,
@@ -19997,7 +20367,7 @@ export interface operations {
                      *           "updated_at": "2026-03-08T09:00:00+00:00"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["SitePage"];
@@ -20061,7 +20431,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "name": "name",
+                 *       "name": "Rosa Lindqvist",
                  *       "time_zone": "Europe/London",
                  *       "country": "GB"
                  *     }
@@ -20079,9 +20449,9 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
-                     *       "time_zone": "time zone",
-                     *       "country": "country",
+                     *       "name": "Rosa Lindqvist",
+                     *       "time_zone": "Europe/London",
+                     *       "country": "GB",
                      *       "opening_hours": {
                      *         "1": [
                      *           [
@@ -20095,7 +20465,8 @@ export interface operations {
                      *         ]
                      *       },
                      *       "phones": {
-                     *         "en": "phones"
+                     *         "clinic": "+441632960100",
+                     *         "emergency": "999"
                      *       },
                      *       "is_default": true,
                      *       "version": 1,
@@ -20207,9 +20578,9 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
-                     *       "time_zone": "time zone",
-                     *       "country": "country",
+                     *       "name": "Rosa Lindqvist",
+                     *       "time_zone": "Europe/London",
+                     *       "country": "GB",
                      *       "opening_hours": {
                      *         "1": [
                      *           [
@@ -20223,7 +20594,8 @@ export interface operations {
                      *         ]
                      *       },
                      *       "phones": {
-                     *         "en": "phones"
+                     *         "clinic": "+441632960100",
+                     *         "emergency": "999"
                      *       },
                      *       "is_default": true,
                      *       "version": 1,
@@ -20310,7 +20682,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "name": "name"
+                 *       "name": "Harbour site"
                  *     }
                  */
                 "application/json": components["schemas"]["SiteChanges"];
@@ -20326,9 +20698,9 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
-                     *       "time_zone": "time zone",
-                     *       "country": "country",
+                     *       "name": "Rosa Lindqvist",
+                     *       "time_zone": "Europe/London",
+                     *       "country": "GB",
                      *       "opening_hours": {
                      *         "1": [
                      *           [
@@ -20342,7 +20714,8 @@ export interface operations {
                      *         ]
                      *       },
                      *       "phones": {
-                     *         "en": "phones"
+                     *         "clinic": "+441632960100",
+                     *         "emergency": "999"
                      *       },
                      *       "is_default": true,
                      *       "version": 1,
@@ -20476,10 +20849,10 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "day": "2026-03-08",
-                     *           "name": "name"
+                     *           "name": "Rosa Lindqvist"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["HolidayList"];
@@ -20583,10 +20956,10 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "day": "2026-03-08",
-                     *           "name": "name"
+                     *           "name": "Rosa Lindqvist"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["HolidayList"];
@@ -20714,7 +21087,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "day": "2026-03-08",
-                     *       "name": "name"
+                     *       "name": "Rosa Lindqvist"
                      *     }
                      */
                     "application/json": components["schemas"]["Holiday"];
@@ -20821,7 +21194,7 @@ export interface operations {
                 site_id: string;
                 /**
                  * @description Day
-                 * @example day
+                 * @example 2026-12-25
                  */
                 day: string;
             };
@@ -20920,13 +21293,13 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "name": "name",
+                     *           "name": "Rosa Lindqvist",
                      *           "roles": [
                      *             "physiotherapist"
                      *           ],
                      *           "disabled_at": "2026-03-08T09:00:00+00:00",
-                     *           "email": "email",
-                     *           "locale": "locale",
+                     *           "email": "nora@alderwick.example",
+                     *           "locale": "en",
                      *           "second_factor": true,
                      *           "alert_mail": "emergency",
                      *           "version": 1,
@@ -20934,7 +21307,7 @@ export interface operations {
                      *           "updated_at": "2026-03-08T09:00:00+00:00"
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["StaffMemberPage"];
@@ -20998,8 +21371,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": "email",
-                 *       "name": "name",
+                 *       "email": "nora@alderwick.example",
+                 *       "name": "Rosa Lindqvist",
                  *       "roles": [
                  *         "admin"
                  *       ]
@@ -21018,13 +21391,13 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
+                     *       "name": "Rosa Lindqvist",
                      *       "roles": [
                      *         "physiotherapist"
                      *       ],
                      *       "disabled_at": "2026-03-08T09:00:00+00:00",
-                     *       "email": "email",
-                     *       "locale": "locale",
+                     *       "email": "nora@alderwick.example",
+                     *       "locale": "en",
                      *       "second_factor": true,
                      *       "alert_mail": "emergency",
                      *       "version": 1,
@@ -21141,7 +21514,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": "email"
+                 *       "email": "nora@alderwick.example"
                  *     }
                  */
                 "application/json": components["schemas"]["StaffChanges"];
@@ -21157,13 +21530,13 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "name": "name",
+                     *       "name": "Rosa Lindqvist",
                      *       "roles": [
                      *         "physiotherapist"
                      *       ],
                      *       "disabled_at": "2026-03-08T09:00:00+00:00",
-                     *       "email": "email",
-                     *       "locale": "locale",
+                     *       "email": "nora@alderwick.example",
+                     *       "locale": "en",
                      *       "second_factor": true,
                      *       "alert_mail": "emergency",
                      *       "version": 1,
@@ -21289,8 +21662,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": "email",
-                 *       "password": "password"
+                 *       "email": "nora@alderwick.example",
+                 *       "password": "seven quiet herons at dusk"
                  *     }
                  */
                 "application/json": components["schemas"]["SignInRequest"];
@@ -21305,9 +21678,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "access token",
-                     *       "expires_in": 1,
-                     *       "refresh_token": "refresh token"
+                     *       "access_token": "rat_3vQ1kT8mZ0c7bLxN5sYpWg",
+                     *       "expires_in": 600,
+                     *       "refresh_token": "rrt_Jt5yC1mQ9vE2kLw8ZbNf0A"
                      *     }
                      */
                     "application/json": components["schemas"]["TokenPair"];
@@ -21423,18 +21796,18 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "id": "id",
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "at": "2026-03-08T09:00:00+00:00",
                      *           "type": "check_in",
                      *           "event": "plan_published",
-                     *           "subject_id": "subject id",
+                     *           "subject_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "actor_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "actor_name": "actor name",
-                     *           "title": "title",
+                     *           "actor_name": "Nora Whitfield",
+                     *           "title": "Short walk",
                      *           "details": {}
                      *         }
                      *       ],
-                     *       "next_cursor": "next cursor"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["HappeningPage"];
@@ -21510,7 +21883,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "refresh token"
+                 *       "refresh_token": "rrt_Jt5yC1mQ9vE2kLw8ZbNf0A"
                  *     }
                  */
                 "application/json": components["schemas"]["RefreshRequest"];
@@ -21525,9 +21898,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "access token",
+                     *       "access_token": "rat_3vQ1kT8mZ0c7bLxN5sYpWg",
                      *       "expires_in": 1,
-                     *       "refresh_token": "refresh token"
+                     *       "refresh_token": "rrt_Jt5yC1mQ9vE2kLw8ZbNf0A"
                      *     }
                      */
                     "application/json": components["schemas"]["TokenPair"];

@@ -27,8 +27,7 @@ def whole_app() -> Flask:
     return create_app(Settings.from_environ(environ), clock=ManualClock(MONDAY))
 
 
-def served() -> dict[str, Any]:
+def served_by(app: Flask) -> dict[str, Any]:
     """Return the document as `GET /api/v1/openapi.json` answers it."""
-    answer = whole_app().test_client().get("/api/v1/openapi.json")
-    document: dict[str, Any] = json.loads(answer.data)
+    document: dict[str, Any] = json.loads(app.test_client().get("/api/v1/openapi.json").data)
     return document

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.openapi.changes import refuse_unannounced
-from tests.openapi.document import served, whole_app
+from tests.openapi.document import served_by, whole_app
 from tests.openapi.raising import raised_by
 from tests.openapi.tools import run_node
 
@@ -21,7 +21,7 @@ def _refusals() -> str:
 
 
 def _document() -> str:
-    return json.dumps(served(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(served_by(whole_app()), indent=2, ensure_ascii=False) + "\n"
 
 
 def _types() -> str:

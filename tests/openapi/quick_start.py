@@ -10,7 +10,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "quick_start.md"
 
 def commands() -> str:
     """Return the script that the page is, block after block."""
-    return "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S))
+    return "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL))
+
+
+def count_of_curls() -> int:
+    """Return how many requests the page makes; the definition of `send` is none."""
+    return len(re.findall(r"^(?:send|curl) ", commands(), re.MULTILINE))
 
 
 def follow(origin: str, credentials: Path, folder: Path) -> list[str]:

@@ -151,7 +151,7 @@ def _named(module: Module, within: str, node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         called = node.func
         if isinstance(called.value, ast.Name) and called.value.id in {"self", "cls"}:
-            yield f"{module.name}.{within.split('.')[0]}.{called.attr}"
+            yield f"{module.name}.{within.split('.', maxsplit=1)[0]}.{called.attr}"
         elif called.attr not in _BUILT_IN and len(_methods().get(called.attr, ())) == 1:
             yield _methods()[called.attr][0]
 

@@ -24,7 +24,10 @@ def run_node(script: str, *arguments: str | Path, expect: int = 0) -> str:
 def run_generator(*arguments: str | Path) -> str:
     """Run openapi-generator, on the Java that its own wheel brings, and return what it says."""
     assert find_spec("openapi_generator_cli"), "openapi-generator-cli is missing: run `make test`"
-    return _run([sys.executable, "-m", "openapi_generator_cli", *arguments], ROOT, 0)
+    run = (
+        "import sys; from openapi_generator_cli import run; sys.exit(run(sys.argv[1:]).returncode)"
+    )
+    return _run([sys.executable, "-c", run, *arguments], ROOT, 0)
 
 
 def _run(command: list[str | Path], folder: Path, expect: int) -> str:
