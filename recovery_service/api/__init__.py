@@ -11,10 +11,11 @@ from flask import Flask
 
 from recovery_service.api.blueprint import ApiBlueprint
 from recovery_service.api.deprecation import init_deprecation
-from recovery_service.api.documents import PREFIX, RecoveryApi, documents, make_api
+from recovery_service.api.documents import RecoveryApi, documents, make_api
 from recovery_service.api.headers import init_headers
 from recovery_service.api.json_answers import OrjsonProvider
 from recovery_service.api.json_body import MAX_BYTES
+from recovery_service.api.operations import PREFIX
 
 __all__ = ["ApiBlueprint", "init_api", "resources"]
 

@@ -29,8 +29,9 @@ DESCRIPTION = f"""\
 The backend for the weeks after minimally invasive spine surgery.
 
 Instants are RFC 3339 with an offset, local dates `YYYY-MM-DD`, local times `HH:MM`, zones IANA
-names; ids are opaque. Clients pass over members of an answer that they do not know. Unknown fields and unknown query arguments are refused. Lists take `limit`
-and `cursor` and answer `items` and `next_cursor`. Bodies have at most 256 KiB.
+names; ids are opaque. Unknown fields and unknown query arguments are refused; clients pass over
+members of an answer that they do not know. Lists take `limit` and `cursor` and answer `items` and
+`next_cursor`. Bodies have at most 256 KiB.
 
 Every error is an `{PROBLEM}` object; decide by its `code`. The codes, one by one:
 [{REFERENCE}#codes]({REFERENCE}#codes).

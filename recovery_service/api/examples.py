@@ -64,18 +64,15 @@ class Examples:
         for name in names:
             if name in self._fields and _fits(self._fields[name], schema):
                 return self._fields[name]
-        if "$ref" in schema:
-            return self._of_component(schema["$ref"], request=request, depth=depth)
         if "anyOf" in schema:
             fitting = next(each for each in schema["anyOf"] if each.get("type") != "null")
             return self._of(fitting, *names, request=request, depth=depth)
-        if "enum" in schema:
-            return schema["enum"][0]
+        if "$ref" in schema:
+            return self._of_component(schema["$ref"], request=request, depth=depth)
         if "items" in schema:
-            if depth > _DEEPEST:
-                return []
-            return [self._of(schema["items"], *names, request=request, depth=depth + 1)]
-        return self._plain(schema, names)
+            inner = [schema["items"]] if depth <= _DEEPEST else []
+            return [self._of(each, *names, request=request, depth=depth + 1) for each in inner]
+        return schema["enum"][0] if "enum" in schema else self._plain(schema, names)
 
     def _of_component(self, reference: str, *, request: bool, depth: int) -> Any:
         owner = reference.rsplit("/", 1)[1]

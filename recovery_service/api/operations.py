@@ -49,7 +49,7 @@ def complete(document: dict[str, Any], app: Flask) -> dict[str, Any]:
     """Complete every operation of the document in place, and return it."""
     components = document.setdefault("components", {})
     examples = Examples(components.get("schemas", {}))
-    endpoints = _endpoints(app)
+    endpoints = endpoints_of(app)
     named: set[str] = set()
     for path, method, operation in operations(document):
         endpoint = endpoints[path, method]
@@ -88,7 +88,8 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str
                 yield path, method, operation
 
 
-def _endpoints(app: Flask) -> dict[tuple[str, str], str]:
+def endpoints_of(app: Flask) -> dict[tuple[str, str], str]:
+    """Return the endpoint behind each path and method of the document."""
     return {
         (re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule), method.lower()): rule.endpoint
         for rule in app.url_map.iter_rules()

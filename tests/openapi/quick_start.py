@@ -10,7 +10,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "quick_start.md"
 
 def commands() -> str:
     """Return the script that the page is, block after block."""
-    return "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL))
+    blocks = r"^```sh\n(.*?)^```$"
+    return "\n".join(re.findall(blocks, PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL))
 
 
 def count_of_curls() -> int:

@@ -58,12 +58,10 @@ def modules() -> dict[str, Module]:
 def _read(name: str, tree: ast.Module) -> Module:
     module = Module(name)
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            above = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
             for alias in node.names:
-                module.names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                module.names[alias.asname or alias.name] = alias.name
+                module.names[alias.asname or alias.name] = above + alias.name
     for top in tree.body:
         if isinstance(top, ast.FunctionDef | ast.ClassDef):
             module.names[top.name] = f"{name}.{top.name}"

@@ -1,4 +1,4 @@
-"""The committed document is the one that is served, and says of each operation what an app needs."""
+"""The committed document is the one that is served, and says what an app needs."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from recovery_service.api.examples import Examples, written
-from recovery_service.api.operations import _endpoints, operation_id, operations
+from recovery_service.api.operations import endpoints_of, operation_id, operations
 from recovery_service.auth.access import access_rule
 from recovery_service.http_errors import PROBLEM
 from tests.openapi.changes import UnannouncedError, refuse_unannounced
@@ -47,7 +47,7 @@ def test_each_operation_is_documented_as_its_view_is_declared(
     service: Flask, published: dict[str, Any]
 ) -> None:
     """Planted: no 403 for routes of some roles; a lock on the route that gives the first token."""
-    endpoints = _endpoints(service)
+    endpoints = endpoints_of(service)
     for path, method, operation in operations(published):
         rule = access_rule(service, endpoints[path, method])
         assert rule is not None
@@ -88,7 +88,7 @@ def test_every_example_of_a_request_is_one_that_the_service_takes(
     service: Flask, published: dict[str, Any]
 ) -> None:
     """Planted: `"resolution": "called_patient"`, which is none of the allowed ones."""
-    endpoints, count = _endpoints(service), 0
+    endpoints, count = endpoints_of(service), 0
     for path, method, operation in operations(published):
         view: Any = service.view_functions[endpoints[path, method]]
         for taken in view._apidoc.get("arguments", {}).get("parameters", ()):
