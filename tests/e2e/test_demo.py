@@ -46,6 +46,7 @@ def running(folder: Path, port: int) -> Iterator[float]:
                 break
         else:
             pytest.fail("the demo did not open: " + "".join(said))
+        impatient.cancel()  # what asks it from here on has a patience of its own
         yield time.monotonic() - begun
         process.send_signal(signal.SIGINT)
         process.stdout.read()
