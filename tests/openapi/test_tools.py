@@ -88,10 +88,11 @@ def test_the_client_compiles_strictly(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.ts"
     text = planted.read_text(encoding="utf-8").replace("'../client.ts'", f"'{CLIENT}/client.ts'")
     wrong.write_text(text.replace("me.today", "me.yesterday", 1))
+    (tmp_path / "package.json").write_text('{"type": "module"}')
     project = tmp_path / "tsconfig.json"
     project.write_text(json.dumps({"extends": f"{CLIENT}/tsconfig.json", "include": ["wrong.ts"]}))
     said = run_node("tsc", "--project", project, expect=2)
-    assert re.findall(r"error (TS\d+): (.*?)'", said) == [("TS2551", "Property ")]
+    assert re.findall(r"error (TS\d+): (.*?)'", said) == [("TS2339", "Property ")]
 
 
 def test_the_packages_are_pinned_and_name_no_registry() -> None:
