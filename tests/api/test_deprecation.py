@@ -51,7 +51,7 @@ def client() -> Iterator[FlaskClient]:
 def test_every_answer_says_since_when_until_when_and_what_instead(
     client: FlaskClient, number: int, status: int
 ) -> None:
-    """RFC 9745 and RFC 8594. Planted: headers set by the view, which a refusal does not have."""
+    """RFC 9745 and RFC 8594. To plant: headers set by the view, which a refusal does not have."""
     answer = client.get(f"/api/v1/things/old/{number}")
     assert answer.status_code == status
     assert answer.headers["Deprecation"] == "@1772323200"
@@ -74,6 +74,6 @@ def test_the_document_says_it_too(client: FlaskClient) -> None:
 
 
 def test_a_notice_that_is_too_short_cannot_be_given() -> None:
-    """Planted: a bound of 30 days."""
+    """To plant: a bound of 30 days."""
     with pytest.raises(ValueError, match="180 days"):
         deprecated(since=SINCE, sunset=date(2026, 8, 1), instead="/x")

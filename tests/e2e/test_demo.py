@@ -124,7 +124,7 @@ def _a_phone_gets_in(known: dict[str, Any]) -> None:
 
 
 def _the_quick_start_leads_to_a_completed_reminder(known: dict[str, Any], folder: Path) -> None:
-    """Planted: a command whose answer is a 422; an occurrence that another device completes."""
+    """To plant: a command whose answer is a 422; an occurrence that another device completes."""
     place = folder.parent / "first hour"
     place.mkdir()
     said = quick_start.follow(known["base_url"], folder / "credentials.json", place)
@@ -137,7 +137,7 @@ def _the_quick_start_leads_to_a_completed_reminder(known: dict[str, Any], folder
 
 
 def _the_typescript_client_lives_its_first_day(known: dict[str, Any]) -> None:
-    """Planted: a client that sends no token; problems that are read as answers."""
+    """To plant: a client that sends no token; problems that are read as answers."""
     patient = known["patients"][5]
     told = (patient["enrolment_code"], patient["date_of_birth"])
     happened = json.loads(run_node("tests/first_day.ts", known["base_url"], *told))

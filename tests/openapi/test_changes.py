@@ -122,7 +122,7 @@ def test_what_clients_pass_over_is_no_breaking_change(what: str) -> None:
 def test_a_breaking_change_needs_its_line_on_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Planted: a page that is searched for anything but the whole line."""
+    """To plant: a page that is searched for anything but the whole line."""
     page = tmp_path / "api_changes.md"
     monkeypatch.setattr(changes, "ANNOUNCED", page)
     changed = json.loads(json.dumps(document()))

@@ -18,7 +18,7 @@ ANEW = "run `make contract` and look at what it changed"
 
 
 def test_a_change_of_the_api_is_seen_in_review(published: dict[str, Any]) -> None:
-    """Planted: a field of `MeSchema` that the committed document does not have."""
+    """To plant: a field of `MeSchema` that the committed document does not have."""
     committed = json.loads((ROOT / DOCUMENT).read_text(encoding="utf-8"))
     try:
         refuse_unannounced(committed, published)
@@ -28,12 +28,12 @@ def test_a_change_of_the_api_is_seen_in_review(published: dict[str, Any]) -> Non
 
 
 def test_the_errors_of_each_operation_are_those_its_code_can_raise(service: Flask) -> None:
-    """Planted: `raise errors.DraftMissing` in a service that had none."""
+    """To plant: `raise errors.DraftMissing` in a service that had none."""
     assert json.loads((ROOT / REFUSALS).read_text(encoding="utf-8")) == raised_by(service), ANEW
 
 
 def test_what_is_read_off_the_code_is_what_it_raises() -> None:
-    """Planted: methods not followed (`act` refuses in one), names of a package not followed."""
+    """To plant: methods not followed (`act` refuses in one), names of a package not followed."""
     found = json.loads((ROOT / REFUSALS).read_text(encoding="utf-8"))
     assert {"client_id_reused", "occurrence_too_old", "nothing_to_reopen"} <= {
         *found["my_occurrences.take"]
@@ -46,7 +46,7 @@ def test_what_is_read_off_the_code_is_what_it_raises() -> None:
 def test_each_operation_is_documented_as_its_view_is_declared(
     service: Flask, published: dict[str, Any]
 ) -> None:
-    """Planted: no 403 for routes of some roles; a lock on the route that gives the first token."""
+    """To plant: no 403 for routes of some roles; a lock on the route that gives the first token."""
     endpoints = endpoints_of(service)
     for path, method, operation in operations(published):
         rule = access_rule(service, endpoints[path, method])
@@ -102,7 +102,7 @@ def test_every_example_of_a_request_is_one_that_the_service_takes(
 
 
 def test_no_example_is_only_the_name_of_its_field(published: dict[str, Any]) -> None:
-    """The answers are validated by Spectral. Planted: a field of text without an example."""
+    """The answers are validated by Spectral. To plant: a field of text without an example."""
     examples = Examples(published["components"]["schemas"])
     for _, _, operation in operations(published):
         name = operation["operationId"]
@@ -142,7 +142,7 @@ def test_every_reference_leads_somewhere(published: dict[str, Any]) -> None:
 
 
 def test_requests_are_closed_and_answers_open(published: dict[str, Any]) -> None:
-    """Planted: answers that promise to have no further member, which no later version keeps."""
+    """To plant: answers that promise to have no further member, which no later version keeps."""
     schemas = published["components"]["schemas"]
     assert schemas["CheckInRequest"]["additionalProperties"] is False
     for name in ("Me", "Agenda", "CheckIn", "Problem"):

@@ -76,7 +76,7 @@ def _lint(path: Path, *, expect: int) -> str:
 
 
 def test_the_client_is_the_one_that_the_document_makes() -> None:
-    """Planted: a field added to the committed types by hand."""
+    """To plant: a field added to the committed types by hand."""
     committed = (ROOT / TYPES).read_text(encoding="utf-8")
     assert committed == FILES[TYPES](), "run `make client`"
 
