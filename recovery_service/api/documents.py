@@ -1,6 +1,5 @@
 """What the API says about itself: the OpenAPI document and a page to try it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
@@ -8,15 +7,15 @@ from typing import Any
 
 import flask_smorest
 import orjson
-from flask import Blueprint, Flask, Response, render_template
-from marshmallow import fields, validate
+from flask import Blueprint, Flask, Response, current_app, render_template
 
+from recovery_service.api.operations import PREFIX, complete
+from recovery_service.api.schema_attributes import attribute_functions
 from recovery_service.api.schemas.base import ProblemSchema
 from recovery_service.errors import every_error
 from recovery_service.http_errors import PROBLEM, status_of
 
 TITLE = "Recovery service"
-PREFIX = "/api/v1"
 REFERENCE = "/docs/api"
 
 # This origin only: no inline script, no evaluated string, no foreign host.
@@ -29,8 +28,9 @@ DESCRIPTION = f"""\
 The backend for the weeks after minimally invasive spine surgery.
 
 Instants are RFC 3339 with an offset, local dates `YYYY-MM-DD`, local times `HH:MM`, zones IANA
-names; ids are opaque. Unknown fields and unknown query arguments are refused. Lists take `limit`
-and `cursor` and answer `items` and `next_cursor`. Bodies have at most 256 KiB.
+names; ids are opaque. Unknown fields and unknown query arguments are refused; clients pass over
+members of an answer that they do not know. Lists take `limit` and `cursor` and answer `items` and
+`next_cursor`. Bodies have at most 256 KiB.
 
 A POST can be repeated: by the `id` that the client chose, or by its `Idempotency-Key`, a new
 UUID in double quotes for each thing to be done. What staff share is read with an `ETag`, and an
@@ -90,6 +90,7 @@ def make_api(app: Flask, *, base_url: str) -> RecoveryApi:
         spec_kwargs={
             "info": {
                 "description": DESCRIPTION,
+                "contact": {"name": "The clinic that runs this service", "url": base_url},
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             # First where the document was read, so that trying a call needs no other origin.
@@ -106,21 +107,9 @@ def make_api(app: Flask, *, base_url: str) -> RecoveryApi:
             "description": "The access token of a patient's device or of staff",
         },
     )
-    api.ma_plugin.converter.add_attribute_function(names_of_keys)
+    for function in attribute_functions():
+        api.ma_plugin.converter.add_attribute_function(function)
     return api
-
-
-def names_of_keys(_converter: object, field: Any, **_: object) -> dict[str, Any]:
-    """Say which keys a dictionary field allows; apispec leaves them out."""
-    if not isinstance(field, fields.Dict) or field.key_field is None:
-        return {}
-    names: dict[str, Any] = {}
-    for rule in field.key_field.validators:
-        if isinstance(rule, validate.OneOf):
-            names["enum"] = list(rule.choices)
-        elif isinstance(rule, validate.Length) and rule.max is not None:
-            names["maxLength"] = rule.max
-    return {"propertyNames": names} if names else {}
 
 
 def documents(api: RecoveryApi) -> Blueprint:
@@ -151,29 +140,12 @@ class _Document:
         """Answer with the document, or with 304 if the client has it."""
         if not self._text:
             self._text = orjson.dumps(
-                _with_unique_ids(self._api.spec.to_dict()),
+                complete(self._api.spec.to_dict(), current_app),
                 option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS,
             )
         response = Response(self._text, content_type="application/json")
         response.cache_control.no_cache = True  # with a tag: see `representations`
         return response
-
-
-def _with_unique_ids(document: dict[str, Any]) -> dict[str, Any]:
-    """Give each operation the id that generators of clients name it by."""
-    for path, method, operation in _operations(document):
-        words = path.removeprefix(PREFIX).strip("/").replace("{", "").replace("}", "")
-        name = "_".join([method, *words.replace("-", "_").replace(".", "_").split("/")])
-        operation.setdefault("operationId", name)
-    return document
-
-
-def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    methods = {"get", "put", "post", "delete", "patch"}
-    for path, item in document.get("paths", {}).items():
-        for method, operation in item.items():
-            if method in methods:
-                yield path, method, operation
 
 
 def _reference() -> str:

@@ -18,6 +18,8 @@ import pytest
 from recovery_service.embedded_postgres import EmbeddedPostgres
 from tests.e2e.callers import Browser, Caller
 from tests.e2e.installation import SCRIPT, free_port
+from tests.openapi import quick_start
+from tests.openapi.tools import run_node
 
 _READY = "Ctrl-C stops everything."
 # On two idle cores the second start takes half of it; the suite shares them with other tests.
@@ -44,6 +46,7 @@ def running(folder: Path, port: int) -> Iterator[float]:
                 break
         else:
             pytest.fail("the demo did not open: " + "".join(said))
+        impatient.cancel()  # what asks it from here on has a patience of its own
         yield time.monotonic() - begun
         process.send_signal(signal.SIGINT)
         process.stdout.read()
@@ -67,6 +70,8 @@ def test_the_demo_opens_is_usable_and_opens_again_on_the_same_data() -> None:
             assert len(known["patients"]) == 11  # and one who is rung up
             _everybody_signs_in(known)
             _a_phone_gets_in(known)
+            _the_quick_start_leads_to_a_completed_reminder(known, folder)
+            _the_typescript_client_lives_its_first_day(known)
             before = _patients(known)
         with running(folder, port) as seconds:
             again = json.loads((folder / "credentials.json").read_text())
@@ -116,6 +121,36 @@ def _a_phone_gets_in(known: dict[str, Any]) -> None:
     me = Caller(known["base_url"], tokens["access_token"]).get("/me")
     assert me["profile"]["id"] == patient["id"]
     assert me["episode"]["procedure"] == patient["procedure"]
+
+
+def _the_quick_start_leads_to_a_completed_reminder(known: dict[str, Any], folder: Path) -> None:
+    """To plant: a command whose answer is a 422; an occurrence that another device completes."""
+    place = folder.parent / "first hour"
+    place.mkdir()
+    said = quick_start.follow(known["base_url"], folder / "credentials.json", place)
+    assert quick_start.count_of_curls() == 10
+    assert said[0] == "ok"
+    assert int(said[1]) > 0
+    assert said[3:5] == ["done", "200"]
+    assert said[5] in {"watched", "out_of_hours"}
+    assert said[6:] == ["seen by the physiotherapist: done"]
+
+
+def _the_typescript_client_lives_its_first_day(known: dict[str, Any]) -> None:
+    """To plant: a client that sends no token; problems that are read as answers."""
+    patient = known["patients"][5]
+    told = (patient["enrolment_code"], patient["date_of_birth"])
+    happened = json.loads(run_node("tests/first_day.ts", known["base_url"], *told))
+    assert happened["without"] == [401, "not_authenticated"]
+    assert happened["zone"] == [422, "Not an IANA time zone."]
+    assert happened["patient"] == [patient["id"], patient["id"]]
+    asked, acted, state = happened["occurrence"]
+    assert (acted, state) == (asked, "done")
+    first, again = happened["actions"]
+    assert first == again
+    assert happened["reused"] == [409, "client_id_reused", first]
+    assert happened["advice"][0] == "emergency"
+    assert happened["monitoring"] in {"watched", "out_of_hours"}
 
 
 def _patients(known: dict[str, Any]) -> set[str]:

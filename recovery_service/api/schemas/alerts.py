@@ -11,6 +11,7 @@ from recovery_service.api.schemas.base import (
     LocalDate,
     RequestSchema,
     ResponseSchema,
+    Scalar,
     Text,
 )
 from recovery_service.domain.alerts import EPISODE_ENDED, RESOLUTIONS, RESPONSES, AlertState
@@ -70,7 +71,7 @@ class AlertFactSchema(ResponseSchema):
     """An answer that met the rule, and what it was compared with."""
 
     item = fields.String(required=True, metadata={"example": "nrs_leg"})
-    value = fields.Raw(required=True, allow_none=True, metadata={"example": 7})
+    value = Scalar(required=True, allow_none=True, metadata={"example": 7})
     date = LocalDate(required=True)
     comparison = fields.Dict(required=True, metadata={"example": {"at_least": 6}})
     text = fields.String(required=True, metadata={"example": "Leg pain: 7"})

@@ -12,6 +12,7 @@ from recovery_service.api.schemas.base import (
     RequestSchema,
     ResponseSchema,
     Text,
+    Translations,
     WholeNumber,
 )
 from recovery_service.api.schemas.plans import Translated
@@ -102,7 +103,7 @@ class AppointmentSchema(ResponseSchema):
     patient_id = fields.UUID(attribute="appointment.patient_id", required=True)
     episode_id = fields.UUID(attribute="appointment.episode_id", required=True)
     kind = fields.String(attribute="appointment.kind", required=True)
-    title = fields.Dict(attribute="appointment.title", required=True)
+    title = Translations(attribute="appointment.title", required=True)
     state = fields.String(required=True, metadata={"enum": list(STATES)})
     from_template = fields.Boolean(attribute="appointment.from_template", required=True)
     window = fields.Nested(ShownWindowSchema, required=True, allow_none=True)

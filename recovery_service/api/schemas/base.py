@@ -11,7 +11,7 @@ import re
 from datetime import date, datetime, time
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -30,7 +30,16 @@ class RequestSchema(Schema):
 
 
 class ResponseSchema(Schema):
-    """What an answer shows; it only ever writes, and only what it declares."""
+    """What an answer shows; it only ever writes, and only what it declares.
+
+    Its document is open: later versions may say more, and clients pass over what they do not
+    know (`docs/api_changes.md`).
+    """
+
+    class Meta:
+        """Promise nothing of what is not declared."""
+
+        unknown = EXCLUDE
 
 
 class WholeNumber(fields.Integer):
@@ -120,6 +129,19 @@ class Text(fields.String):
         if text and _CONTROL.search(text):
             raise ValidationError("Contains control characters.")
         return (text or "").strip()
+
+
+class Scalar(fields.Raw):
+    """A number, a code, true or false: whatever the question asks for; or null."""
+
+    json_type = ("boolean", "number", "string", "null")
+
+
+class Translations(fields.Dict):
+    """A text by language, as far as it is translated."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(keys=fields.String(), values=fields.String(), **kwargs)
 
 
 class FieldErrorSchema(ResponseSchema):

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate
 
-from recovery_service.api.schemas.base import RequestSchema, ResponseSchema, Text
+from recovery_service.api.schemas.base import RequestSchema, ResponseSchema, Text, Translations
 from recovery_service.domain.content_pieces import PieceKey
 
 MAX_PIECES = 200
@@ -40,7 +40,7 @@ class PieceSchema(ResponseSchema):
         required=True,
         metadata={"description": "SHA-256 of the content in canonical JSON, in hex"},
     )
-    title = fields.Dict(attribute="piece.title", required=True)
+    title = Translations(attribute="piece.title", required=True)
     origin = fields.String(
         attribute="piece.origin", required=True, metadata={"enum": ["shipped", "clinic"]}
     )
@@ -125,7 +125,7 @@ class MissingPieceSchema(ResponseSchema):
     code = fields.String(required=True)
     version = fields.Integer(required=True)
     content_hash = fields.String(required=True)
-    title = fields.Dict(required=True)
+    title = Translations(required=True)
     replaced = fields.Boolean(
         required=True,
         metadata={"description": "The plan was drafted from a version that is gone: draft again"},

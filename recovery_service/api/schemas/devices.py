@@ -79,7 +79,12 @@ class SubscriptionRequest(RequestSchema):
 
     endpoint = fields.String(required=True, validate=validate.Length(1, MAX_URL))
     keys = fields.Nested(SubscriptionKeys, required=True)
-    expiration_time = fields.Raw(data_key="expirationTime", load_only=True, allow_none=True)
+    expiration_time = fields.Raw(
+        data_key="expirationTime",
+        load_only=True,
+        allow_none=True,
+        metadata={"type": "number", "description": "Not used"},
+    )
 
     @post_load
     def to_subscription(self, loaded: dict[str, Any], **_: object) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from recovery_service.api.schemas.base import (
     LocalDate,
     RequestSchema,
     ResponseSchema,
+    Scalar,
     Text,
 )
 from recovery_service.api.schemas.me import MyMonitoringSchema
@@ -24,6 +25,8 @@ _LONGEST_CODE = 64
 
 class AnswerValue(fields.Field[Any]):
     """An answer: boolean, number, code, or null for asked and not answered."""
+
+    json_type = Scalar.json_type
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
@@ -141,7 +144,7 @@ class CheckInSchema(ResponseSchema):
     received_at = Instant(required=True)
     time_zone = fields.String(required=True)
     form_version = fields.String(required=True)
-    answers = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True), required=True)
+    answers = fields.Dict(keys=fields.String(), values=Scalar(allow_none=True), required=True)
     note = fields.String(required=True, allow_none=True)
     supersedes = fields.UUID(required=True, allow_none=True)
     issues = fields.List(fields.Nested(CheckInIssueSchema), required=True)

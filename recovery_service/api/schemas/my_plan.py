@@ -58,6 +58,18 @@ class MyMediumSchema(ResponseSchema):
     caption = fields.String(required=True, allow_none=True)
 
 
+class MyDoseSchema(ResponseSchema):
+    """How much; what is absent is not said."""
+
+    sets = fields.Integer()
+    reps = fields.Integer()
+    minutes = fields.Integer()
+    hold_seconds = fields.Integer()
+    times_per_day = fields.Integer()
+    max_prompts_per_day = fields.Integer()
+    note = fields.String()
+
+
 class MyItemSchema(DatedSchema):
     """One thing to do or to keep to."""
 
@@ -67,7 +79,7 @@ class MyItemSchema(DatedSchema):
     phase = fields.String(required=True, allow_none=True)
     title = fields.String(required=True)
     instructions = fields.String(required=True, allow_none=True)
-    dose = fields.Dict(required=True)
+    dose = fields.Nested(MyDoseSchema, required=True)
     media = fields.List(fields.Nested(MyMediumSchema), required=True)
     when = fields.Nested(WhenSchema, required=True)
     rests = fields.Boolean(

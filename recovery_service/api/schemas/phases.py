@@ -4,7 +4,13 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate
 
-from recovery_service.api.schemas.base import RequestSchema, ResponseSchema, Text
+from recovery_service.api.schemas.base import (
+    RequestSchema,
+    ResponseSchema,
+    Scalar,
+    Text,
+    Translations,
+)
 from recovery_service.domain.phase_criteria import STATES
 from recovery_service.domain.progression import DECISIONS
 from recovery_service.services.phases import NewDecision
@@ -46,7 +52,7 @@ class StaffPhaseSchema(ResponseSchema):
     """A phase of the plan; days count from surgery."""
 
     code = fields.String(required=True)
-    title = fields.Dict(required=True, metadata={"example": {"en": "Build stability"}})
+    title = Translations(required=True, metadata={"example": {"en": "Build stability"}})
     from_day = fields.Integer(required=True)
     to_day = fields.Integer(required=True)
 
@@ -55,14 +61,14 @@ class EntrySchema(ResponseSchema):
     """An answer that was looked at."""
 
     date = fields.String(required=True, metadata={"format": "date"})
-    value = fields.Raw(required=True, metadata={"example": 25})
+    value = Scalar(required=True, metadata={"example": 25})
 
 
 class FactSchema(ResponseSchema):
     """What is known of one criterion."""
 
     code = fields.String(required=True)
-    title = fields.Dict(required=True)
+    title = Translations(required=True)
     state = fields.String(
         required=True,
         metadata={
@@ -96,7 +102,7 @@ class ProposalSchema(ResponseSchema):
     deferred = fields.Boolean(required=True)
     source = fields.List(fields.String(), attribute="phase.source", required=True)
     grade = fields.String(attribute="phase.grade", required=True)
-    why_confirm = fields.Dict(
+    why_confirm = Translations(
         attribute="phase.why_confirm",
         required=True,
         allow_none=True,

@@ -4,7 +4,13 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate
 
-from recovery_service.api.schemas.base import RequestSchema, ResponseSchema, Text, WholeNumber
+from recovery_service.api.schemas.base import (
+    RequestSchema,
+    ResponseSchema,
+    Text,
+    Translations,
+    WholeNumber,
+)
 from recovery_service.domain.plan_changes import ADDED, CHANGED, REMOVED
 from recovery_service.domain.template_changes import PARTS, YOURS
 from recovery_service.services.template_versions import NewVersion
@@ -18,7 +24,7 @@ class TemplateSummarySchema(ResponseSchema):
     procedure = fields.String(attribute="template.procedure", required=True)
     variant = fields.String(attribute="template.variant", allow_none=True)
     default = fields.Boolean(attribute="template.default")
-    title = fields.Dict(attribute="template.title", required=True)
+    title = Translations(attribute="template.title", required=True)
     status = fields.String(attribute="template.status", required=True)
     content_hash = fields.String(attribute="template.content_hash", required=True)
     origin = fields.String(required=True, metadata={"enum": ["shipped", "clinic"]})
@@ -36,7 +42,9 @@ class TemplateSummarySchema(ResponseSchema):
 class TemplateSchema(TemplateSummarySchema):
     """A template with its whole content, as it is written."""
 
-    content = fields.Function(lambda summary: summary.template.as_json(), required=True)
+    content = fields.Function(
+        lambda summary: summary.template.as_json(), required=True, metadata={"type": "object"}
+    )
 
 
 class TemplateList(ResponseSchema):

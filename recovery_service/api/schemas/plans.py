@@ -10,6 +10,7 @@ from recovery_service.api.schemas.base import (
     RequestSchema,
     ResponseSchema,
     Text,
+    Translations,
     TrueOrFalse,
     WholeNumber,
 )
@@ -160,16 +161,16 @@ class ItemSchema(ResponseSchema):
     code = fields.String(required=True)
     kind = fields.String(required=True)
     phase = fields.String(allow_none=True)
-    title = fields.Dict(required=True)
-    instructions = fields.Dict()
-    dose = fields.Dict()
-    media = fields.List(fields.Dict())
+    title = Translations(required=True)
+    instructions = Translations()
+    dose = fields.Nested(DoseSchema)
+    media = fields.List(fields.Nested(MediumSchema))
     rule = fields.Dict(required=True)
     appointment = fields.String(allow_none=True)
     source = fields.List(fields.String())
     grade = fields.String()
     clinician_must_confirm = fields.Boolean()
-    why_confirm = fields.Dict(allow_none=True)
+    why_confirm = Translations(allow_none=True)
 
 
 class RestrictionSchema(ResponseSchema):
@@ -199,11 +200,11 @@ class RestrictionSchema(ResponseSchema):
     range_seen = fields.List(fields.Float(), allow_none=True)
     from_day = fields.Integer(required=True)
     to_day = fields.Integer(allow_none=True)
-    text = fields.Dict(required=True)
+    text = Translations(required=True)
     source = fields.List(fields.String())
     grade = fields.String()
     clinician_must_confirm = fields.Boolean()
-    why_confirm = fields.Dict(allow_none=True)
+    why_confirm = Translations(allow_none=True)
 
 
 class RevisionSchema(ResponseSchema):

@@ -17,6 +17,7 @@ from recovery_service.api.schemas.base import (
     RealNumber,
     RequestSchema,
     ResponseSchema,
+    Scalar,
     Text,
 )
 from recovery_service.domain.instrument_change import REASONS, STATES
@@ -30,6 +31,8 @@ _EXAMPLE = {"activity_1": "Putting on socks", "ability_1": 3}
 
 class ResponseAnswer(fields.Field[Any]):
     """An answer: true or false, a number, a code or a text, or null for not answered."""
+
+    json_type = Scalar.json_type
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
@@ -115,7 +118,7 @@ class QuestionnaireResponseSchema(ResponseSchema):
     authored_at = Instant(required=True)
     received_at = Instant(required=True)
     answers = fields.Dict(
-        keys=fields.String(), values=fields.Raw(allow_none=True), required=True, allow_none=True
+        keys=fields.String(), values=Scalar(allow_none=True), required=True, allow_none=True
     )
     score = fields.Float(
         required=True, allow_none=True, metadata={"description": "Null: too little was answered"}

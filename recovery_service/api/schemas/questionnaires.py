@@ -10,6 +10,7 @@ from recovery_service.api.schemas.base import (
     RequestSchema,
     ResponseSchema,
     Text,
+    Translations,
     TrueOrFalse,
 )
 from recovery_service.domain.instruments import HIGHER, LOWER, ORIGINS, SCORINGS
@@ -57,13 +58,17 @@ class InstrumentSchema(ResponseSchema):
     """An instrument: how it is scored, and which change of it counts."""
 
     code = fields.String(required=True, metadata={"example": "odi"})
-    title = fields.Dict(required=True)
+    title = Translations(required=True)
     origin = fields.String(required=True, metadata={"enum": list(ORIGINS)})
     licence = fields.Dict(required=True)
     importable = fields.Boolean(
         required=True, metadata={"description": "Whether a licensed Questionnaire can be imported"}
     )
-    procedures = fields.Function(lambda one: sorted(one.procedures), required=True)
+    procedures = fields.Function(
+        lambda one: sorted(one.procedures),
+        required=True,
+        metadata={"type": "array", "items": {"type": "string"}},
+    )
     minimum = fields.Float(required=True)
     maximum = fields.Float(required=True)
     better = fields.String(required=True, metadata={"enum": [LOWER, HIGHER]})
@@ -83,7 +88,7 @@ class InstrumentSchema(ResponseSchema):
     source = fields.List(fields.String(), required=True)
     grade = fields.String(required=True)
     clinician_must_confirm = fields.Boolean(required=True)
-    why_confirm = fields.Dict(required=True, allow_none=True)
+    why_confirm = Translations(required=True, allow_none=True)
 
 
 class InstrumentList(ResponseSchema):
@@ -104,7 +109,7 @@ class QuestionnaireSummarySchema(ResponseSchema):
     language = fields.String(required=True)
     url = fields.String(required=True, allow_none=True)
     version = fields.String(required=True, allow_none=True)
-    title = fields.Dict(required=True)
+    title = Translations(required=True)
     content_hash = fields.String(required=True)
     active = fields.Boolean(required=True)
     created_by = fields.UUID(required=True)

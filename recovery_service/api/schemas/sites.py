@@ -107,8 +107,12 @@ class SiteSchema(ResponseSchema):
     name = fields.String(required=True)
     time_zone = fields.String(required=True)
     country = fields.String(required=True)
-    opening_hours = fields.Dict(required=True)
-    phones = fields.Dict(required=True)
+    opening_hours = fields.Dict(
+        values=fields.List(fields.List(fields.String())),
+        required=True,
+        metadata={"example": {"1": [["08:00", "12:00"], ["13:00", "17:00"]]}},
+    )
+    phones = fields.Dict(values=fields.String(), required=True)
     is_default = fields.Boolean(required=True)
     version = fields.Integer(required=True)
     created_at = fields.AwareDateTime(required=True)
