@@ -65,6 +65,104 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clinic/alert-budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the share of the clinic's check-ins that alerted in 7 and 28 days, and the aim
+         * @description Counted by the worker every five minutes (`counted_at`), by days of UTC.
+         *
+         *     For all staff.
+         */
+        get: operations["get_clinic_alert_budget"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staff/me/alert-preferences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show of which alerts I get a mail and of which a push
+         * @description For all staff.
+         */
+        get: operations["get_staff_me_alert_preferences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Choose of which alerts I get a mail and of which a push
+         * @description What somebody wants no word of goes to the next person at once.
+         *
+         *     For all staff.
+         */
+        patch: operations["patch_staff_me_alert_preferences"];
+        trace?: never;
+    };
+    "/api/v1/staff/me/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the browsers in which I am told, newest first
+         * @description For all staff.
+         */
+        get: operations["get_staff_me_devices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staff/me/devices/{staff_device_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the staff device
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                staff_device_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Tell me in this browser; a push names no patient and nothing that was reported
+         * @description For all staff.
+         */
+        put: operations["put_staff_me_device"];
+        post?: never;
+        /**
+         * Push nothing more to this browser
+         * @description For all staff.
+         */
+        delete: operations["delete_staff_me_device"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -306,7 +404,11 @@ export interface paths {
             };
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Show an appointment
+         * @description For coordinators, physiotherapists and surgeons.
+         */
+        get: operations["get_appointment"];
         put?: never;
         post?: never;
         delete?: never;
@@ -634,7 +736,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the check-ins of the episode, newest first
+         * List the check-ins of the episode, newest first, and what phones had told otherwise
          * @description For coordinators, physiotherapists and surgeons.
          */
         get: operations["get_episode_check_ins"];
@@ -754,6 +856,35 @@ export interface paths {
          * @description For coordinators, physiotherapists and surgeons.
          */
         post: operations["post_episode_questionnaire_responses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/episodes/{episode_id}/questionnaire-responses/fhir": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take in a QuestionnaireResponse of FHIR R4 from another system
+         * @description It is compared with the form that it names; what does not fit is refused with its path.
+         *     `amended` corrects what had come under the same identifier.
+         *
+         *     For coordinators, physiotherapists and surgeons.
+         */
+        post: operations["post_episode_questionnaire_responses_fhir"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1006,6 +1137,108 @@ export interface paths {
         patch: operations["patch_me"];
         trace?: never;
     };
+    "/api/v1/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the clinic's threads, the latest first, with how much of each nobody has read
+         * @description For coordinators, physiotherapists and surgeons.
+         */
+        get: operations["get_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/episodes/{episode_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List an episode's messages, newest first. That they were read is told by `…/read`
+         * @description For coordinators, physiotherapists and surgeons.
+         */
+        get: operations["get_episode_messages"];
+        put?: never;
+        /**
+         * Write to the patient, whose devices are told silently that something is new
+         * @description For coordinators, physiotherapists and surgeons.
+         */
+        post: operations["post_episode_messages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/episodes/{episode_id}/messages/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say up to which number the care team has read; the patient sees that it has
+         * @description For coordinators, physiotherapists and surgeons.
+         */
+        post: operations["post_episode_messages_read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/messages/{message_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the message
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back a staff message that was entered in error: nobody is shown its text any more
+         * @description For coordinators, physiotherapists and surgeons.
+         */
+        post: operations["post_message_withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/advice": {
         parameters: {
             query?: never;
@@ -1126,6 +1359,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/appointments.ics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Give the patient's appointments as an iCalendar (RFC 5545), with their titles
+         * @description For patients.
+         */
+        get: operations["get_me_appointments_ics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/appointment-feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the address at which a calendar reads the appointments; it is shown this once
+         * @description Whoever has the address can read them, so by default each is called "Appointment" and
+         *     nothing else is told. The address before ends at once.
+         *
+         *     For patients.
+         */
+        post: operations["post_me_appointment_feed"];
+        /**
+         * Take the address back: it is 404 from now on, for whoever has it
+         * @description For patients.
+         */
+        delete: operations["delete_me_appointment_feed"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/check-in-form": {
         parameters: {
             query?: never;
@@ -1173,6 +1453,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the thread of the patient's recovery, newest first; also after it has ended
+         * @description For patients.
+         */
+        get: operations["get_me_messages"];
+        put?: never;
+        /**
+         * Write to the care team, and be told at once who reads it when, and whom to call till then
+         * @description Words of an emergency or of self-harm are looked for by plain lists of words, and answered
+         *     in `advice`; that there is none does not say that a message is harmless. Once nobody reads
+         *     any more the answer is 409 `messages_closed`, and its `stored` says whom to call.
+         *
+         *     For patients.
+         */
+        post: operations["post_me_messages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/messages/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say up to which number the patient has read; a smaller one than before changes nothing
+         * @description For patients.
+         */
+        post: operations["post_me_messages_read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/occurrences/{occurrence_id}/actions": {
         parameters: {
             query?: never;
@@ -1196,6 +1524,32 @@ export interface paths {
          *     For patients.
          */
         post: operations["post_me_occurrence_actions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/offline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Give everything that the app shows in the seven days after today, of one instant
+         * @description Each part is what its own address answers, in the same form, so that an app reads both
+         *     with the same code; `check_in_forms` has the form of each date, because the questions
+         *     differ by day. Beside it keep the signed rules of `safety_rules`: they are the same for a
+         *     week, so ask for them with `If-None-Match`. After `valid_until` go on with what there is
+         *     and say that it is old. What is reported meanwhile is taken whatever its age.
+         *
+         *     For patients.
+         */
+        get: operations["get_me_offline"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1283,6 +1637,28 @@ export interface paths {
          *     For patients.
          */
         post: operations["post_me_questionnaire_responses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/questionnaire-responses/fhir": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Store a QuestionnaireResponse of FHIR R4 and its score
+         * @description It is compared with the form that it names; what does not fit is refused with its path.
+         *
+         *     For patients.
+         */
+        post: operations["post_me_questionnaire_responses_fhir"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1527,7 +1903,8 @@ export interface paths {
         };
         /**
          * List the occurrences that appear, move or vanish if the draft is published now
-         * @description Nothing is written, and what would be refused at publishing is refused here.
+         * @description Nothing is written, and what would be refused at publishing is refused here; only content
+         *     that is not approved is named in `not_approved` instead.
          *
          *     For coordinators, physiotherapists and surgeons.
          */
@@ -1745,6 +2122,10 @@ export interface paths {
          * @description A plan that counts from surgery needs the surgery date, or
          *     `surgery_date_assumed: true` to have it assumed from the typical stay.
          *
+         *     In a production clinic a template that the patient does not live by yet must be approved,
+         *     and for a first plan the shared content too: else a 409 `plan_not_approved`, whose `missing`
+         *     names each piece as `/content-approvals` takes it. Edits need no approval of their own.
+         *
          *     For physiotherapists and surgeons.
          */
         post: operations["post_episode_plan_publish"];
@@ -1919,6 +2300,132 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/episodes/{episode_id}/rejected-reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List them newest first, with what was sent and why it could not be taken
+         * @description No rule has judged them: somebody reads them and calls where that is needed.
+         *
+         *     For coordinators, physiotherapists and surgeons.
+         */
+        get: operations["get_episode_rejected_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/episodes/{episode_id}/rejected-reports/{report_id}/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+                /**
+                 * @description The id of the report
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that somebody has looked: it is no reason for attention any more. Who was first stands
+         * @description Said again, nothing changes.
+         *
+         *     For coordinators, physiotherapists and surgeons.
+         */
+        post: operations["post_episode_rejected_report_seen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/episodes/{episode_id}/restrictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List the limits of the live plan; those of this patient say who added them and why
+         * @description For coordinators, physiotherapists and surgeons.
+         */
+        get: operations["get_episode_restrictions"];
+        put?: never;
+        /**
+         * Let a restriction hold at once: in the plan, the reminders, and what the patient reads
+         * @description It makes a live revision of its own; a draft stays a draft and gets the restriction too.
+         *     While it holds, the plan's own limit of the same code steps back, the items in `holds` are
+         *     not asked for, and `item` is added.
+         *
+         *     For physiotherapists and surgeons.
+         */
+        post: operations["post_episode_restrictions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/episodes/{episode_id}/restrictions/{restriction_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+                /**
+                 * @description The id of the restriction
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                restriction_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a restriction: from today on it does not hold, and what it held is asked for again
+         * @description For physiotherapists and surgeons.
+         */
+        post: operations["post_episode_restriction_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules/backtest": {
         parameters: {
             query?: never;
@@ -1956,6 +2463,34 @@ export interface paths {
         get: operations["get_safety_rules_keys"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sandbox/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what time it is in the sandbox
+         * @description For all staff.
+         */
+        get: operations["get_sandbox_clock"];
+        put?: never;
+        /**
+         * Move the sandbox's time on; reminders, expiries and alerts happen on the way
+         * @description They happen at their own instants and in their order, and they are really sent. Then
+         *     the time stands still until it is moved again, or until the real time has caught up.
+         *     Who is signed in stays a question of the real time: no session expires on the way.
+         *
+         *     For all staff.
+         */
+        post: operations["post_sandbox_clock"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2118,7 +2653,11 @@ export interface paths {
             };
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Show somebody; address and settings are shown to admins
+         * @description For all staff.
+         */
+        get: operations["get_staff"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2147,6 +2686,32 @@ export interface paths {
          * @description Needs no token.
          */
         post: operations["post_staff_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take what a phone did while it was away, and tell it what changed meanwhile
+         * @description Each operation ends for itself: `created`; `duplicate`, it had been sent before; `conflict`,
+         *     its id stands for something else; `rejected`, as it is it can never be taken; `retry`, send
+         *     it again later. A check-in that is rejected is kept and shown to the clinic. The answer
+         *     comes after everything is safely stored. The cursor leaves out nothing that was committed,
+         *     and tells nothing twice; one that cannot be gone on from is answered with `resync`.
+         *
+         *     For patients.
+         */
+        post: operations["post_me_sync"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2230,7 +2795,7 @@ export interface components {
     schemas: {
         FieldError: {
             /**
-             * @description A JSON pointer into the body (the empty string is the whole body), or the name of a query argument after a question mark
+             * @description A JSON pointer into the body (the empty string is the whole body), the name of a query argument after a question mark, or that of a header
              * @example /episode/discharge_date
              */
             pointer: string;
@@ -2261,6 +2826,8 @@ export interface components {
             stored?: {
                 [key: string]: unknown;
             };
+            /** @description With revision_stale: the entity tag that stands, also in ETag */
+            etag?: string;
         };
         Absence: {
             /** Format: uuid */
@@ -2287,6 +2854,79 @@ export interface components {
              * @description Who gets their alerts; nobody: the care team does
              */
             cover?: string | null;
+        };
+        AlertTierShare: {
+            /** @enum {string} */
+            tier: "emergency" | "same_day" | "next_business_day";
+            check_ins: number;
+            /** @description Of the check-ins of the window; null where none came */
+            share: number | null;
+        };
+        AlertWindow: {
+            days: number;
+            check_ins: number;
+            /** @description Of the check-ins of the window; null where none came */
+            share: number | null;
+            tiers: components["schemas"]["AlertTierShare"][];
+        };
+        AlertBudget: {
+            /** @example 0.1 */
+            aim: number;
+            /**
+             * Format: date-time
+             * @description Null: not counted yet
+             */
+            counted_at: string | null;
+            windows: components["schemas"]["AlertWindow"][];
+        };
+        AlertPreferences: {
+            /**
+             * @description The least pressing alerts told by mail
+             * @enum {string}
+             */
+            mail: "emergency" | "same_day" | "next_business_day" | "none";
+            /**
+             * @description The least pressing alerts told by push
+             * @enum {string}
+             */
+            push: "emergency" | "same_day" | "next_business_day" | "none";
+        };
+        AlertPreferencesRequest: {
+            /**
+             * @description The least pressing alerts told by mail
+             * @enum {string}
+             */
+            mail?: "emergency" | "same_day" | "next_business_day" | "none";
+            /**
+             * @description The least pressing alerts told by push
+             * @enum {string}
+             */
+            push?: "emergency" | "same_day" | "next_business_day" | "none";
+        };
+        StaffDevice: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        StaffDeviceList: {
+            items: components["schemas"]["StaffDevice"][];
+        };
+        SubscriptionKeys: {
+            p256dh: string;
+            auth: string;
+        };
+        SubscriptionRequest: {
+            endpoint: string;
+            keys: components["schemas"]["SubscriptionKeys"];
+            /** @description Not used */
+            expirationTime?: number | null;
+        };
+        StaffDeviceRequest: {
+            subscription: components["schemas"]["SubscriptionRequest"];
+            /** @default  */
+            name?: string;
         };
         AlertFact: {
             /** @example nrs_leg */
@@ -2390,6 +3030,8 @@ export interface components {
             assigned_to: string | null;
             /** Format: uuid */
             check_in_id: string | null;
+            /** Format: uuid */
+            message_id: string | null;
             /** Format: date */
             about: string | null;
             facts: components["schemas"]["AlertFact"][];
@@ -2406,7 +3048,9 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** Format: uuid */
-            check_in_id: string;
+            check_in_id: string | null;
+            /** Format: uuid */
+            message_id: string | null;
             /** Format: date-time */
             given_at: string;
             /** @enum {string} */
@@ -2736,6 +3380,8 @@ export interface components {
             };
             /** @description What holds: quiet hours, pushes a day by days since surgery (`budget`), minutes of `bundle`, `nudge_after` and `failover_after`, and the rest */
             readonly reminder_policy?: Record<string, never>;
+            /** @description Of which patients are reminded at their time points */
+            scheduled_instruments: string[];
             version: number;
             /** Format: date-time */
             created_at: string;
@@ -2764,6 +3410,13 @@ export interface components {
             reminder_defaults?: {
                 [key: string]: unknown;
             };
+            /**
+             * @description Instruments that patients are reminded of at the time points of their plan, all of them; what is not named any more falls silent
+             * @example [
+             *       "psfs"
+             *     ]
+             */
+            scheduled_instruments?: string[];
         };
         ContentDecision: {
             /** Format: uuid */
@@ -2888,16 +3541,6 @@ export interface components {
             items: components["schemas"]["Device"][];
             /** @description Null on the last page */
             next_cursor: string | null;
-        };
-        SubscriptionKeys: {
-            p256dh: string;
-            auth: string;
-        };
-        SubscriptionRequest: {
-            endpoint: string;
-            keys: components["schemas"]["SubscriptionKeys"];
-            /** @description Not used */
-            expirationTime?: number | null;
         };
         DeviceRequest: {
             /** @enum {string} */
@@ -3080,6 +3723,8 @@ export interface components {
             /** @description Which fields */
             errors?: components["schemas"]["FieldError"][];
             stored?: components["schemas"]["CheckIn"];
+            /** @description With revision_stale: the entity tag that stands, also in ETag */
+            etag?: string;
         };
         AdviceAction: {
             /** @enum {string} */
@@ -3150,8 +3795,48 @@ export interface components {
             monitoring: components["schemas"]["MyMonitoring"];
             progress: components["schemas"]["CheckInProgress"];
         };
-        CheckInPage: {
-            items: components["schemas"]["CheckIn"][];
+        VerdictDifference: {
+            /** @example CES1 */
+            rule: string;
+            /** @enum {string} */
+            kind: "missed" | "invented" | "tier";
+            /** @enum {string|null} */
+            device_tier: "emergency" | "same_day" | "next_business_day" | null;
+            /** @enum {string|null} */
+            tier: "emergency" | "same_day" | "next_business_day" | null;
+            /** @description Of the rules that the phone had */
+            bundle_version: string;
+            text: string;
+        };
+        StaffCheckIn: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            episode_id: string;
+            /** Format: date */
+            date: string;
+            /** Format: date-time */
+            recorded_at: string;
+            /** Format: date-time */
+            received_at: string;
+            time_zone: string;
+            form_version: string;
+            answers: {
+                [key: string]: boolean | number | string | null;
+            };
+            note: string | null;
+            /** Format: uuid */
+            supersedes: string | null;
+            issues: components["schemas"]["CheckInIssue"][];
+            /** @enum {string} */
+            source: "app" | "staff_phone" | "sms" | "caregiver";
+            reported_by: string | null;
+            /** Format: uuid */
+            entered_by: string | null;
+            device_differences: components["schemas"]["VerdictDifference"][];
+        };
+        StaffCheckInPage: {
+            items: components["schemas"]["StaffCheckIn"][];
             /** @description Null on the last page */
             next_cursor: string | null;
         };
@@ -3515,6 +4200,49 @@ export interface components {
             /** @description Which fields */
             errors?: components["schemas"]["FieldError"][];
             stored?: components["schemas"]["QuestionnaireResponse"];
+            /** @description With revision_stale: the entity tag that stands, also in ETag */
+            etag?: string;
+        };
+        FhirQuestionnaireResponse: {
+            /** @enum {string} */
+            resourceType?: "QuestionnaireResponse";
+            /** @description A UUID, without an identifier */
+            id?: string;
+            /**
+             * @description By which the same response, sent again, is known
+             * @example {
+             *       "system": "urn:made-up",
+             *       "value": "7"
+             *     }
+             */
+            identifier?: Record<string, never>;
+            /**
+             * @description The canonical address, `url|version`
+             * @example https://clinic.example/fhir/Questionnaire/odi|1
+             */
+            questionnaire?: string;
+            /** @enum {string} */
+            status?: "completed" | "amended" | "in-progress";
+            /** Format: date-time */
+            authored?: string;
+            subject?: Record<string, never>;
+            /**
+             * @example [
+             *       {
+             *         "linkId": "1",
+             *         "answer": [
+             *           {
+             *             "valueCoding": {
+             *               "code": "a"
+             *             }
+             *           }
+             *         ]
+             *       }
+             *     ]
+             */
+            item?: Record<string, never>[];
+        } & {
+            [key: string]: unknown;
         };
         Reading: {
             score: number;
@@ -3765,6 +4493,15 @@ export interface components {
                 [key: string]: string;
             };
         };
+        AppUpdate: {
+            /** @enum {string} */
+            state: "required" | "recommended";
+            /**
+             * @description What is enough
+             * @example 2.1.0
+             */
+            minimum: string;
+        };
         Me: {
             profile: components["schemas"]["Profile"];
             reminders: components["schemas"]["Reminders"];
@@ -3784,6 +4521,8 @@ export interface components {
             zone_suggestion: string | null;
             /** @description What a browser subscribes with (`applicationServerKey`) */
             vapid_public_key: string | null;
+            /** @description Null where the app is new enough; also the header `App-Update` */
+            app_update: components["schemas"]["AppUpdate"] | null;
         };
         QuietHours: {
             from?: string;
@@ -3841,11 +4580,112 @@ export interface components {
             locale?: string;
             preferences?: components["schemas"]["PreferencesPatch"];
         };
+        Thread: {
+            /** Format: uuid */
+            patient_id: string;
+            name: string;
+            /** Format: uuid */
+            episode_id: string;
+            /** Format: date-time */
+            last_at: string;
+            unread: number;
+            /** Format: date-time */
+            unread_since: string | null;
+            /** @enum {string|null} */
+            sounds: "urgent" | "crisis" | null;
+            /** @description Whether the patient wrote last */
+            awaits_reply: boolean;
+            /** Format: date-time */
+            staff_read_at: string | null;
+        };
+        ThreadPage: {
+            items: components["schemas"]["Thread"][];
+            /** @description Null on the last page */
+            next_cursor: string | null;
+        };
+        Message: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            episode_id: string;
+            /** @description Counts up in its thread */
+            number: number;
+            /** @enum {string} */
+            sender: "patient" | "staff";
+            /** @description Who of the care team wrote it */
+            author: string | null;
+            text: string | null;
+            /**
+             * @description Which list of words it met. Null does not say that it is harmless
+             * @enum {string|null}
+             */
+            sounds: "urgent" | "crisis" | null;
+            /** Format: date-time */
+            written_at: string;
+            /** Format: date-time */
+            received_at: string;
+            /** @description Whether the other side has */
+            read: boolean;
+            /** Format: date-time */
+            withdrawn_at: string | null;
+        };
+        MyMessages: {
+            items: components["schemas"]["Message"][];
+            /** @description Null on the last page */
+            next_cursor: string | null;
+            unread: number;
+        };
+        MessageRequest: {
+            /** Format: uuid */
+            id: string;
+            /** @example May I take a bath? */
+            text: string;
+            /**
+             * Format: date-time
+             * @description The client's clock
+             */
+            written_at?: string | null;
+        };
+        MessageReused: {
+            /**
+             * Format: uri-reference
+             * @description Where the code is explained
+             */
+            type: string;
+            /** @description What the code means, in the reader's language */
+            title: string;
+            /** @example 422 */
+            status: number;
+            detail: string;
+            /**
+             * @description Stable; decide by it
+             * @example invalid
+             */
+            code: string;
+            /** @description Also in the header X-Request-Id */
+            request_id: string;
+            /** @description Which fields */
+            errors?: components["schemas"]["FieldError"][];
+            stored?: components["schemas"]["Message"];
+            /** @description With revision_stale: the entity tag that stands, also in ETag */
+            etag?: string;
+        };
+        ReadRequest: {
+            up_to: number;
+        };
+        Read: {
+            unread: number;
+        };
         MyAdvice: {
             /** Format: uuid */
             id: string;
             /** Format: uuid */
-            check_in_id: string;
+            check_in_id: string | null;
+            /**
+             * Format: uuid
+             * @description The message that it answers
+             */
+            message_id: string | null;
             rule: string;
             version: number;
             /** @enum {string} */
@@ -3909,6 +4749,8 @@ export interface components {
             /** @description Which fields */
             errors?: components["schemas"]["FieldError"][];
             stored?: components["schemas"]["AdviceResponse"];
+            /** @description With revision_stale: the entity tag that stands, also in ETag */
+            etag?: string;
         };
         LocalNotification: {
             /** @description The notification's own identifier on the device */
@@ -4041,10 +4883,24 @@ export interface components {
             /** @description Which fields */
             errors?: components["schemas"]["FieldError"][];
             stored?: components["schemas"]["StoredResponse"];
+            /** @description With revision_stale: the entity tag that stands, also in ETag */
+            etag?: string;
         };
         Answered: {
             appointment: components["schemas"]["MyAppointment"];
             response: components["schemas"]["StoredResponse"];
+        };
+        FeedRequest: {
+            /**
+             * @description Titles, places and preparation instead of neutral titles
+             * @default false
+             */
+            detail?: boolean;
+        };
+        Feed: {
+            /** Format: url */
+            url: string;
+            detail: boolean;
         };
         FormCode: {
             code: string;
@@ -4123,6 +4979,17 @@ export interface components {
             /** @description What the phone found by itself; kept beside our own verdict */
             verdict?: components["schemas"]["VerdictRequest"] | null;
         };
+        CheckInPage: {
+            items: components["schemas"]["CheckIn"][];
+            /** @description Null on the last page */
+            next_cursor: string | null;
+        };
+        MessageAnswer: {
+            message: components["schemas"]["Message"];
+            summary: string;
+            advice: components["schemas"]["Advice"][];
+            monitoring: components["schemas"]["MyMonitoring"];
+        };
         DoneRequest: {
             sets?: number;
             reps?: number;
@@ -4193,6 +5060,8 @@ export interface components {
             /** @description Which fields */
             errors?: components["schemas"]["FieldError"][];
             stored?: components["schemas"]["Action"];
+            /** @description With revision_stale: the entity tag that stands, also in ETag */
+            etag?: string;
         };
         ActionTaken: {
             occurrence: components["schemas"]["AgendaEntry"];
@@ -4282,6 +5151,13 @@ export interface components {
             dose: components["schemas"]["MyDose"];
             media: components["schemas"]["MyMedium"][];
             when: components["schemas"]["When"];
+            /** @description Whether a restriction holds it today */
+            rests: boolean;
+            /**
+             * Format: date
+             * @description The last day of its rest; null while nobody knows
+             */
+            rests_until: string | null;
             source: string[];
             /** @enum {string} */
             grade: "A" | "B" | "C" | "D";
@@ -4294,6 +5170,11 @@ export interface components {
             current: boolean;
             /** @description Whether it does not begin before a clinician says so */
             waits: boolean;
+            /**
+             * Format: uuid
+             * @description Of one that was added for this patient; null for the plan's own
+             */
+            id: string | null;
             code: string;
             limit: number | null;
             unit: string | null;
@@ -4365,6 +5246,58 @@ export interface components {
              */
             valid_until: string | null;
         };
+        FormOfDate: {
+            /** Format: date */
+            date: string;
+            form: components["schemas"]["Form"];
+        };
+        Notification: {
+            id: string;
+            occurrence_id: string;
+            kind: string;
+            title: string;
+            line: string;
+            /**
+             * @description Why a push came with it, or why none did
+             * @example It waited until quiet hours were over.
+             */
+            why: string;
+            /** Format: date-time */
+            sent_at: string;
+            /** Format: date-time */
+            delivered_at: string | null;
+            /** Format: date-time */
+            opened_at: string | null;
+            /** Format: date-time */
+            dismissed_at: string | null;
+            /** @description The address inside the app */
+            deep_link: string;
+        };
+        Offline: {
+            /**
+             * Format: date
+             * @description The patient's local date
+             */
+            as_of: string;
+            /**
+             * Format: date-time
+             * @description Up to here it is complete; fetch it again long before
+             */
+            valid_until: string;
+            me: components["schemas"]["Me"];
+            plan: components["schemas"]["MyPlan"];
+            /** @description Of today and the next 7 days */
+            agenda: components["schemas"]["MyAgenda"];
+            /** @description One for each date of the agenda */
+            check_in_forms: components["schemas"]["FormOfDate"][];
+            phones: {
+                [key: string]: string;
+            };
+            /** @description The newest of the inbox */
+            notifications: components["schemas"]["Notification"][];
+            /** @description Where the signed rules for offline advice are */
+            safety_rules: string;
+        };
         TimePoint: {
             /** @example prom_day_42 */
             code: string;
@@ -4408,6 +5341,8 @@ export interface components {
             form_version: string | null;
             /** @description Null: nothing is due; the form can be answered all the same */
             due: components["schemas"]["TimePoint"] | null;
+            /** @description Of what is due, in the agenda and in the reminder's deep link `/questionnaires/{occurrence_id}`; null where the clinic does not remind of it */
+            occurrence_id: string | null;
             next: components["schemas"]["TimePoint"] | null;
             /** @description Texts of the first response, to be rated again */
             carried: {
@@ -4469,28 +5404,6 @@ export interface components {
              * @example X-RIqUe2ptVuu7dFZJcoySIjZn7ky1e2_Ex0alPc0jR364DFT3302cLnBR7tPCbzpMTU3Yj5-hb30Cu0QmwACQ
              */
             signature: string;
-        };
-        Notification: {
-            id: string;
-            occurrence_id: string;
-            kind: string;
-            title: string;
-            line: string;
-            /**
-             * @description Why a push came with it, or why none did
-             * @example It waited until quiet hours were over.
-             */
-            why: string;
-            /** Format: date-time */
-            sent_at: string;
-            /** Format: date-time */
-            delivered_at: string | null;
-            /** Format: date-time */
-            opened_at: string | null;
-            /** Format: date-time */
-            dismissed_at: string | null;
-            /** @description The address inside the app */
-            deep_link: string;
         };
         NotificationPage: {
             items: components["schemas"]["Notification"][];
@@ -4678,6 +5591,8 @@ export interface components {
             /** @enum {string} */
             state: "ready" | "not_ready" | "unknown";
             facts: components["schemas"]["Fact"][];
+            /** @description Names these facts and the decision that stands */
+            facts_version: string;
             deferred: boolean;
             source: string[];
             grade: string;
@@ -4719,6 +5634,8 @@ export interface components {
             /** @enum {string} */
             decision: "accept" | "defer";
             reason?: string | null;
+            /** @description The proposal's, as it was read: if facts or decisions have changed since, the answer is a 409 `phase_facts_changed` */
+            facts_version?: string | null;
         };
         Moment: {
             /** Format: date */
@@ -4789,6 +5706,8 @@ export interface components {
             totals: components["schemas"]["ItemTotal"][];
             /** @description What the patient will read of it */
             what_changed: components["schemas"]["WhatChanged"] | null;
+            /** @description Content without whose approval publishing would be refused */
+            not_approved: components["schemas"]["MissingPiece"][];
         };
         TemplateSummary: {
             code: string;
@@ -4947,6 +5866,20 @@ export interface components {
             } | null;
         };
         Restriction: {
+            /** Format: uuid */
+            id?: string | null;
+            reason?: string | null;
+            /** Format: uuid */
+            added_by?: string | null;
+            /** Format: date-time */
+            added_at?: string | null;
+            /** @description Items that are not asked for meanwhile */
+            holds?: string[] | null;
+            /**
+             * Format: uuid
+             * @description The item that came with it
+             */
+            item?: string | null;
             code: string;
             limit?: number | null;
             unit?: string | null;
@@ -5197,6 +6130,102 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        RejectedReport: {
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The phone's id of it
+             */
+            operation_id: string;
+            /** Format: uuid */
+            device_id: string | null;
+            /** @description As it was sent */
+            payload: unknown;
+            /** @example invalid */
+            code: string;
+            errors: components["schemas"]["FieldError"][];
+            /** Format: date-time */
+            received_at: string;
+            /** Format: date-time */
+            seen_at: string | null;
+            /** Format: uuid */
+            seen_by: string | null;
+        };
+        RejectedReportPage: {
+            items: components["schemas"]["RejectedReport"][];
+            /** @description Null on the last page */
+            next_cursor: string | null;
+        };
+        RestrictionList: {
+            items: components["schemas"]["Restriction"][];
+        };
+        BroughtItemRequest: {
+            /**
+             * @default movement_caution
+             * @enum {string}
+             */
+            kind?: "physiotherapy" | "walking" | "posture" | "movement_caution" | "check_in" | "medication" | "education" | "follow_up";
+            /**
+             * @example {
+             *       "en": "Short walk",
+             *       "tr": "Kısa yürüyüş"
+             *     }
+             */
+            title: {
+                [key: string]: string;
+            };
+            /**
+             * @example {
+             *       "en": "Short walk",
+             *       "tr": "Kısa yürüyüş"
+             *     }
+             */
+            instructions?: {
+                [key: string]: string;
+            };
+            dose?: components["schemas"]["Dose"];
+            /**
+             * @description Slots and how it reminds; its days are those of the restriction
+             * @example {
+             *       "slots": {
+             *         "morning": "08:00"
+             *       },
+             *       "valid_for_minutes": 600
+             *     }
+             */
+            rule: {
+                [key: string]: unknown;
+            };
+        };
+        OwnRestrictionRequest: {
+            code: string;
+            /**
+             * @example {
+             *       "en": "Short walk",
+             *       "tr": "Kısa yürüyüş"
+             *     }
+             */
+            text: {
+                [key: string]: string;
+            };
+            limit?: number | null;
+            /** @enum {string|null} */
+            unit?: "kg" | "min" | null;
+            from_day?: number | null;
+            /** Format: date */
+            from_date?: string | null;
+            to_day?: number | null;
+            /** Format: date */
+            to_date?: string | null;
+            reason: string;
+            /** @description Items of the live plan that are not asked for meanwhile */
+            holds?: string[];
+            item?: components["schemas"]["BroughtItemRequest"] | null;
+        };
+        RestrictionEndRequest: {
+            reason: string;
+        };
         BackTestRequest: {
             rules?: {
                 [key: string]: unknown;
@@ -5273,6 +6302,49 @@ export interface components {
         };
         PublicKeys: {
             keys: components["schemas"]["PublicKey"][];
+        };
+        SandboxClock: {
+            /** Format: date-time */
+            now: string;
+            moved: boolean;
+        };
+        SandboxClockRequest: {
+            /**
+             * Format: date-time
+             * @description An instant at or after the clinic's present time
+             */
+            to?: string;
+            /**
+             * Format: uuid
+             * @description Whose recovery day
+             */
+            episode_id?: string;
+            recovery_day?: number;
+            /** @example 09:05 */
+            local_time?: string;
+        };
+        SandboxStep: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * @description How many of each: materialised, sent, dropped by reason, swept, escalated and so on, as in the worker's figures
+             * @example {
+             *       "materialised": 2,
+             *       "sent": 4
+             *     }
+             */
+            counts: {
+                [key: string]: number;
+            };
+        };
+        SandboxMoved: {
+            /** Format: date-time */
+            now: string;
+            moved: boolean;
+            /** Format: date-time */
+            before: string;
+            /** @description Instants at which something happened, in their order */
+            steps: components["schemas"]["SandboxStep"][];
         };
         Site: {
             /** Format: uuid */
@@ -5478,12 +6550,78 @@ export interface components {
             expires_in: number;
             refresh_token: string;
         };
+        OperationRequest: {
+            /** Format: uuid */
+            id: string;
+            /** @example check_in */
+            type: string;
+            /** @description The body of the route that takes it alone, with the id of its address as `occurrence_id`, `notification_id`, `advice_id` or `appointment_id`. `id` may be left out: it is the operation's */
+            payload: unknown;
+        };
+        SyncRequest: {
+            /** @description As the last answer gave it; without one everything is sent */
+            cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description The phone's clock, now
+             */
+            sent_at: string;
+            operations: components["schemas"]["OperationRequest"][];
+        };
+        Result: {
+            /** Format: uuid */
+            id: string;
+            type: string;
+            /** @enum {string} */
+            status: "created" | "duplicate" | "conflict" | "rejected" | "retry";
+            /**
+             * @description Why not
+             * @example invalid
+             */
+            code?: string;
+            /** @description Pointers into the operation */
+            errors?: components["schemas"]["FieldError"][];
+            /** @description With `conflict`: the object that stands */
+            stored?: {
+                [key: string]: unknown;
+            };
+        };
+        Tombstone: {
+            /** @example appointments */
+            collection: string;
+            id: string;
+        };
+        Clock: {
+            /**
+             * Format: date-time
+             * @description Our clock
+             */
+            now: string;
+            /** @description By how much the phone's is ahead */
+            skew_seconds: number;
+            /** @description So much that it dates nothing by itself */
+            suspect: boolean;
+        };
+        SyncAnswer: {
+            results: components["schemas"]["Result"][];
+            /** @description Objects by collection (`check_ins`, `advice`, `appointments`), each replacing what the phone has under its `id`; and documents (`me`, `plan`, `agenda`, `check_in_form`, `notifications`, `safety_rules`), left out where nothing changed */
+            changes: {
+                [key: string]: unknown;
+            };
+            tombstones: components["schemas"]["Tombstone"][];
+            monitoring: components["schemas"]["MyMonitoring"];
+            clock: components["schemas"]["Clock"];
+            /** @description Opaque, at most 8192 characters; good for 90 days */
+            cursor: string;
+            /** @description `changes` are all there is: forget everything else */
+            resync: boolean;
+        };
         Happening: {
             id: string;
             /** Format: date-time */
             at: string;
             /** @enum {string} */
-            type: "check_in" | "occurrence" | "delivery" | "plan" | "episode" | "appointment";
+            type: "check_in" | "rejected_report" | "occurrence" | "delivery" | "plan" | "episode" | "appointment";
             /** @example plan_published */
             event: string;
             subject_id: string;
@@ -5624,7 +6762,13 @@ export interface operations {
     post_staff_absences: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the staff
@@ -5649,6 +6793,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -5771,6 +6917,640 @@ export interface operations {
                  * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
                  */
                 absence_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description - `malformed_header`: A header is not written as its specification says; the error names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    get_clinic_alert_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "aim": 0.1,
+                     *       "counted_at": "2026-03-08T09:00:00+00:00",
+                     *       "windows": [
+                     *         {
+                     *           "days": 1,
+                     *           "check_ins": 1,
+                     *           "share": 1,
+                     *           "tiers": [
+                     *             {
+                     *               "tier": "emergency",
+                     *               "check_ins": 1,
+                     *               "share": 1
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlertBudget"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    get_staff_me_alert_preferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "mail": "emergency",
+                     *       "push": "emergency"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlertPreferences"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `no_such_object`: No object with this id exists, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    patch_staff_me_alert_preferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "mail": "emergency"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AlertPreferencesRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "mail": "emergency",
+                     *       "push": "emergency"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlertPreferences"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `no_such_object`: No object with this id exists, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    get_staff_me_devices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "name": "Rosa Lindqvist",
+                     *           "created_at": "2026-03-08T09:00:00+00:00"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StaffDeviceList"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    put_staff_me_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the staff device
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                staff_device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "subscription": {
+                 *         "endpoint": "endpoint",
+                 *         "keys": {
+                 *           "p256dh": "p256dh",
+                 *           "auth": "auth"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["StaffDeviceRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "name": "Rosa Lindqvist",
+                     *       "created_at": "2026-03-08T09:00:00+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StaffDevice"];
+                };
+            };
+            /** @description A browser that was not known */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "name": "Rosa Lindqvist",
+                     *       "created_at": "2026-03-08T09:00:00+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StaffDevice"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `device_id_taken`: This device id belongs to somebody else; choose another.
+             *     - `too_many_devices`: The patient has as many devices as the service allows; remove one first.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_field`: One field says something that cannot be; the pointer names it.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    delete_staff_me_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the staff device
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                staff_device_id: string;
             };
             cookie?: never;
         };
@@ -6130,6 +7910,7 @@ export interface operations {
                      *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
                      *           "facts": [
                      *             {
@@ -6150,6 +7931,7 @@ export interface operations {
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
                      *           "text": "Leg pain rose from 3 to 6 in a week.",
@@ -6228,7 +8010,13 @@ export interface operations {
     post_alert_acknowledge: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the alert
@@ -6252,6 +8040,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -6297,6 +8087,7 @@ export interface operations {
                      *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
                      *           "facts": [
                      *             {
@@ -6317,6 +8108,7 @@ export interface operations {
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
                      *           "text": "Leg pain rose from 3 to 6 in a week.",
@@ -6434,7 +8226,13 @@ export interface operations {
     post_alerts_acknowledge: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6454,6 +8252,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -6578,7 +8378,13 @@ export interface operations {
     post_alert_assign: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the alert
@@ -6602,6 +8408,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -6647,6 +8455,7 @@ export interface operations {
                      *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
                      *           "facts": [
                      *             {
@@ -6667,6 +8476,7 @@ export interface operations {
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
                      *           "text": "Leg pain rose from 3 to 6 in a week.",
@@ -6787,7 +8597,13 @@ export interface operations {
     post_alert_resolve: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the alert
@@ -6811,6 +8627,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -6856,6 +8674,7 @@ export interface operations {
                      *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
                      *           "facts": [
                      *             {
@@ -6876,6 +8695,7 @@ export interface operations {
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
                      *           "text": "Leg pain rose from 3 to 6 in a week.",
@@ -6993,7 +8813,13 @@ export interface operations {
     post_alert_reopen: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the alert
@@ -7017,6 +8843,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -7062,6 +8890,7 @@ export interface operations {
                      *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
                      *           "facts": [
                      *             {
@@ -7082,6 +8911,7 @@ export interface operations {
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
                      *           "text": "Leg pain rose from 3 to 6 in a week.",
@@ -7202,7 +9032,13 @@ export interface operations {
     post_alert_notes: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the alert
@@ -7226,6 +9062,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -7271,6 +9109,7 @@ export interface operations {
                      *           "by": "Nora Whitfield",
                      *           "assigned_to": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "about": "2026-03-08",
                      *           "facts": [
                      *             {
@@ -7291,6 +9130,7 @@ export interface operations {
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "given_at": "2026-03-08T09:00:00+00:00",
                      *           "tier": "emergency",
                      *           "text": "Leg pain rose from 3 to 6 in a week.",
@@ -7525,7 +9365,13 @@ export interface operations {
     post_episode_appointments: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -7549,6 +9395,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -7689,10 +9537,134 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
-    patch_appointment: {
+    get_appointment: {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                /**
+                 * @description The id of the appointment
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                appointment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "kind": "walking",
+                     *       "title": {
+                     *         "en": "Short walk"
+                     *       },
+                     *       "state": "to_book",
+                     *       "from_template": true,
+                     *       "window": {
+                     *         "from": "2026-03-08",
+                     *         "to": "2026-03-08"
+                     *       },
+                     *       "starts_at": "2026-03-08T09:00:00+00:00",
+                     *       "local_date": "2026-03-08",
+                     *       "local_time": "10:30",
+                     *       "time_zone": "Europe/London",
+                     *       "minutes": 1,
+                     *       "site": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "site_name": "Harbour site",
+                     *       "location": "Room 3",
+                     *       "mode": "in_person",
+                     *       "preparation": "Bring your list of medicines.",
+                     *       "response": "confirm",
+                     *       "responded_at": "2026-03-08T09:00:00+00:00",
+                     *       "elsewhere_at": "2026-03-08T09:00:00+00:00",
+                     *       "version": 1,
+                     *       "created_at": "2026-03-08T09:00:00+00:00",
+                     *       "updated_at": "2026-03-08T09:00:00+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Appointment"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    patch_appointment: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the appointment
@@ -7716,6 +9688,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8251,7 +10225,13 @@ export interface operations {
     post_patients: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8287,6 +10267,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -8470,6 +10452,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8482,6 +10466,9 @@ export interface operations {
                      *       "visibility": "clinic",
                      *       "reminder_defaults": {},
                      *       "reminder_policy": {},
+                     *       "scheduled_instruments": [
+                     *         "scheduled instruments"
+                     *       ],
                      *       "version": 1,
                      *       "created_at": "2026-03-08T09:00:00+00:00",
                      *       "updated_at": "2026-03-08T09:00:00+00:00"
@@ -8540,7 +10527,13 @@ export interface operations {
     patch_clinic: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8558,6 +10551,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8570,6 +10565,9 @@ export interface operations {
                      *       "visibility": "clinic",
                      *       "reminder_defaults": {},
                      *       "reminder_policy": {},
+                     *       "scheduled_instruments": [
+                     *         "scheduled instruments"
+                     *       ],
                      *       "version": 1,
                      *       "created_at": "2026-03-08T09:00:00+00:00",
                      *       "updated_at": "2026-03-08T09:00:00+00:00"
@@ -8772,7 +10770,13 @@ export interface operations {
     post_content_approvals: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8796,6 +10800,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -9169,7 +11175,13 @@ export interface operations {
     post_content_approval_withdraw: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the approval
@@ -9193,6 +11205,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -10027,13 +12041,23 @@ export interface operations {
                      *           ],
                      *           "source": "app",
                      *           "reported_by": "The patient's daughter",
-                     *           "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *           "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "device_differences": [
+                     *             {
+                     *               "rule": "CES1",
+                     *               "kind": "missed",
+                     *               "device_tier": "emergency",
+                     *               "tier": "emergency",
+                     *               "bundle_version": "bundle version",
+                     *               "text": "Leg pain rose from 3 to 6 in a week."
+                     *             }
+                     *           ]
                      *         }
                      *       ],
                      *       "next_cursor": null
                      *     }
                      */
-                    "application/json": components["schemas"]["CheckInPage"];
+                    "application/json": components["schemas"]["StaffCheckInPage"];
                 };
             };
             /**
@@ -11135,6 +13159,201 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
+    post_episode_questionnaire_responses_fhir: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "resourceType": "QuestionnaireResponse"
+                 *     }
+                 */
+                "application/fhir+json": components["schemas"]["FhirQuestionnaireResponse"];
+            };
+        };
+        responses: {
+            /** @description Sent before: as it is stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "instrument": "odi",
+                     *       "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "form_version": "1-4f1c",
+                     *       "time_point": "prom_day_42",
+                     *       "date": "2026-03-08",
+                     *       "authored_at": "2026-03-08T09:00:00+00:00",
+                     *       "received_at": "2026-03-08T09:00:00+00:00",
+                     *       "answers": {
+                     *         "en": true
+                     *       },
+                     *       "score": 1,
+                     *       "complete": true,
+                     *       "issues": [
+                     *         {
+                     *           "code": "off_window"
+                     *         }
+                     *       ],
+                     *       "supersedes": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "source": "app",
+                     *       "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QuestionnaireResponse"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "instrument": "odi",
+                     *       "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "form_version": "1-4f1c",
+                     *       "time_point": "prom_day_42",
+                     *       "date": "2026-03-08",
+                     *       "authored_at": "2026-03-08T09:00:00+00:00",
+                     *       "received_at": "2026-03-08T09:00:00+00:00",
+                     *       "answers": {
+                     *         "en": true
+                     *       },
+                     *       "score": 1,
+                     *       "complete": true,
+                     *       "issues": [
+                     *         {
+                     *           "code": "off_window"
+                     *         }
+                     *       ],
+                     *       "supersedes": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "source": "app",
+                     *       "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QuestionnaireResponse"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `client_id_reused`: This id was already used for an object with other content. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["QuestionnaireResponseReused"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_field`: One field says something that cannot be; the pointer names it.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
     get_episode_questionnaire_response: {
         parameters: {
             query?: {
@@ -11494,7 +13713,13 @@ export interface operations {
     post_patient_episodes: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the patient
@@ -11519,6 +13744,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -11676,6 +13903,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11776,7 +14005,13 @@ export interface operations {
     patch_episode: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -11800,6 +14035,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11942,7 +14179,13 @@ export interface operations {
     post_episode_hold: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -11966,6 +14209,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -12111,7 +14356,13 @@ export interface operations {
     post_episode_release: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -12135,6 +14386,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -12280,7 +14533,13 @@ export interface operations {
     post_episode_end: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -12304,6 +14563,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -12871,7 +15132,11 @@ export interface operations {
                      *         }
                      *       },
                      *       "zone_suggestion": null,
-                     *       "vapid_public_key": "BKd0FOnxPDFFuZSpkkjbMNnq"
+                     *       "vapid_public_key": "BKd0FOnxPDFFuZSpkkjbMNnq",
+                     *       "app_update": {
+                     *         "state": "required",
+                     *         "minimum": "2.1.0"
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["Me"];
@@ -12954,6 +15219,599 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
+    get_messages: {
+        parameters: {
+            query?: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description Only of patients whose care team I am in */
+                mine?: boolean;
+                unread?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "patient_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "name": "Rosa Lindqvist",
+                     *           "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "last_at": "2026-03-08T09:00:00+00:00",
+                     *           "unread": 1,
+                     *           "unread_since": "2026-03-08T09:00:00+00:00",
+                     *           "sounds": "urgent",
+                     *           "awaits_reply": true,
+                     *           "staff_read_at": "2026-03-08T09:00:00+00:00"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ThreadPage"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    get_episode_messages: {
+        parameters: {
+            query?: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "number": 1,
+                     *           "sender": "patient",
+                     *           "author": "author",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
+                     *           "sounds": "urgent",
+                     *           "written_at": "2026-03-08T09:00:00+00:00",
+                     *           "received_at": "2026-03-08T09:00:00+00:00",
+                     *           "read": true,
+                     *           "withdrawn_at": "2026-03-08T09:00:00+00:00"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "unread": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MyMessages"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_episode_messages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                 *       "text": "May I take a bath?"
+                 *     }
+                 */
+                "application/json": components["schemas"]["MessageRequest"];
+            };
+        };
+        responses: {
+            /** @description Sent before: as it is stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "number": 1,
+                     *       "sender": "patient",
+                     *       "author": "author",
+                     *       "text": "Leg pain rose from 3 to 6 in a week.",
+                     *       "sounds": "urgent",
+                     *       "written_at": "2026-03-08T09:00:00+00:00",
+                     *       "received_at": "2026-03-08T09:00:00+00:00",
+                     *       "read": true,
+                     *       "withdrawn_at": "2026-03-08T09:00:00+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "number": 1,
+                     *       "sender": "patient",
+                     *       "author": "author",
+                     *       "text": "Leg pain rose from 3 to 6 in a week.",
+                     *       "sounds": "urgent",
+                     *       "written_at": "2026-03-08T09:00:00+00:00",
+                     *       "received_at": "2026-03-08T09:00:00+00:00",
+                     *       "read": true,
+                     *       "withdrawn_at": "2026-03-08T09:00:00+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `client_id_reused`: This id was already used for an object with other content.
+             *     - `episode_ended`: The episode has ended and takes no more changes of this kind.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["MessageReused"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_episode_messages_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "up_to": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["ReadRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "unread": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Read"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_field`: One field says something that cannot be; the pointer names it.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_message_withdraw: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /**
+                 * @description The id of the message
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
     get_me_advice: {
         parameters: {
             query?: {
@@ -12980,6 +15838,7 @@ export interface operations {
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "check_in_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "message_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "rule": "PAIN3",
                      *           "version": 1,
                      *           "tier": "emergency",
@@ -13633,6 +16492,257 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
+    get_me_appointments_ics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing has changed, by `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_me_appointment_feed: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "detail": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["FeedRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "url": "https://clinic.example/media/walk.mp4",
+                     *       "detail": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Feed"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    delete_me_appointment_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
     get_me_check_in_form: {
         parameters: {
             query?: never;
@@ -14140,6 +17250,462 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
+    get_me_messages: {
+        parameters: {
+            query?: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "number": 1,
+                     *           "sender": "patient",
+                     *           "author": "author",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
+                     *           "sounds": "urgent",
+                     *           "written_at": "2026-03-08T09:00:00+00:00",
+                     *           "received_at": "2026-03-08T09:00:00+00:00",
+                     *           "read": true,
+                     *           "withdrawn_at": "2026-03-08T09:00:00+00:00"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "unread": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MyMessages"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `no_such_object`: No object with this id exists, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_me_messages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                 *       "text": "May I take a bath?"
+                 *     }
+                 */
+                "application/json": components["schemas"]["MessageRequest"];
+            };
+        };
+        responses: {
+            /** @description Sent before: as it is stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": {
+                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *         "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *         "number": 1,
+                     *         "sender": "patient",
+                     *         "author": "author",
+                     *         "text": "Leg pain rose from 3 to 6 in a week.",
+                     *         "sounds": "urgent",
+                     *         "written_at": "2026-03-08T09:00:00+00:00",
+                     *         "received_at": "2026-03-08T09:00:00+00:00",
+                     *         "read": true,
+                     *         "withdrawn_at": "2026-03-08T09:00:00+00:00"
+                     *       },
+                     *       "summary": "summary",
+                     *       "advice": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "rule": "CES2",
+                     *           "version": 1,
+                     *           "tier": "emergency",
+                     *           "title": "Short walk",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
+                     *           "about": "2026-03-08",
+                     *           "late": true,
+                     *           "actions": [
+                     *             {
+                     *               "name": "clinic",
+                     *               "label": "Leg pain now",
+                     *               "phone": "+441632960100"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "monitoring": {
+                     *         "state": "watched",
+                     *         "respond_by": "2026-03-08T09:00:00+00:00",
+                     *         "overdue": true,
+                     *         "seen_at": "2026-03-08T09:00:00+00:00",
+                     *         "next_open_at": "2026-03-08T09:00:00+00:00",
+                     *         "monitored_until": "2026-03-08",
+                     *         "until_then": "Somebody looks at this by Monday 10:00. If it gets worse, ring the number above.",
+                     *         "phones": {
+                     *           "clinic": "+441632960100",
+                     *           "emergency": "999"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MessageAnswer"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": {
+                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *         "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *         "number": 1,
+                     *         "sender": "patient",
+                     *         "author": "author",
+                     *         "text": "Leg pain rose from 3 to 6 in a week.",
+                     *         "sounds": "urgent",
+                     *         "written_at": "2026-03-08T09:00:00+00:00",
+                     *         "received_at": "2026-03-08T09:00:00+00:00",
+                     *         "read": true,
+                     *         "withdrawn_at": "2026-03-08T09:00:00+00:00"
+                     *       },
+                     *       "summary": "summary",
+                     *       "advice": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "rule": "CES2",
+                     *           "version": 1,
+                     *           "tier": "emergency",
+                     *           "title": "Short walk",
+                     *           "text": "Leg pain rose from 3 to 6 in a week.",
+                     *           "about": "2026-03-08",
+                     *           "late": true,
+                     *           "actions": [
+                     *             {
+                     *               "name": "clinic",
+                     *               "label": "Leg pain now",
+                     *               "phone": "+441632960100"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "monitoring": {
+                     *         "state": "watched",
+                     *         "respond_by": "2026-03-08T09:00:00+00:00",
+                     *         "overdue": true,
+                     *         "seen_at": "2026-03-08T09:00:00+00:00",
+                     *         "next_open_at": "2026-03-08T09:00:00+00:00",
+                     *         "monitored_until": "2026-03-08",
+                     *         "until_then": "Somebody looks at this by Monday 10:00. If it gets worse, ring the number above.",
+                     *         "phones": {
+                     *           "clinic": "+441632960100",
+                     *           "emergency": "999"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MessageAnswer"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `no_such_object`: No object with this id exists, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `client_id_reused`: This id was already used for an object with other content.
+             *     - `messages_closed`: Nobody reads messages of this episode any more; what was written before can be read.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["MessageReused"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_me_messages_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "up_to": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["ReadRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "unread": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Read"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `no_such_object`: No object with this id exists, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_field`: One field says something that cannot be; the pointer names it.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
     post_me_occurrence_actions: {
         parameters: {
             query?: never;
@@ -14343,6 +17909,411 @@ export interface operations {
             };
             /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    get_me_offline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "as_of": "2026-03-08",
+                     *       "valid_until": "2026-03-08T09:00:00+00:00",
+                     *       "me": {
+                     *         "profile": {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "name": "Rosa Lindqvist",
+                     *           "time_zone": "Europe/London",
+                     *           "locale": "en",
+                     *           "contact_mode": "app",
+                     *           "preferences": {}
+                     *         },
+                     *         "reminders": {
+                     *           "quiet_hours": {
+                     *             "from": "21:00",
+                     *             "to": "08:00"
+                     *           },
+                     *           "pushes_a_day": 1,
+                     *           "bundle_minutes": 1,
+                     *           "sitting_breaks": {
+                     *             "enabled": true,
+                     *             "most": 1
+                     *           },
+                     *           "failover": [
+                     *             "sms"
+                     *           ]
+                     *         },
+                     *         "today": "2026-03-08",
+                     *         "episode": {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "procedure": "lumbar_microdiscectomy",
+                     *           "surgery_date": "2026-03-08",
+                     *           "surgery_date_assumed": true,
+                     *           "discharge_date": "2026-03-08",
+                     *           "days_since_surgery": 1,
+                     *           "days_since_discharge": 1,
+                     *           "phase": {
+                     *             "code": "walk_protect",
+                     *             "title": "Short walk",
+                     *             "next_waits": true
+                     *           },
+                     *           "state": "open"
+                     *         },
+                     *         "plan_state": "active",
+                     *         "due_today": [
+                     *           {
+                     *             "id": "b2NjLTE",
+                     *             "kind": "physiotherapy",
+                     *             "title": "Short walk",
+                     *             "slot": "morning",
+                     *             "local_date": "2026-03-08",
+                     *             "local_time": "09:00",
+                     *             "due_at": "2026-03-08T09:00:00+00:00",
+                     *             "expires_at": "2026-03-08T09:00:00+00:00",
+                     *             "state": "upcoming",
+                     *             "reason": null,
+                     *             "remind_via": "push",
+                     *             "next_at": "2026-03-08T09:00:00+00:00",
+                     *             "deep_link": "/occurrences/…",
+                     *             "valid_until": "2026-03-08T09:00:00+00:00"
+                     *           }
+                     *         ],
+                     *         "monitoring": {
+                     *           "state": "watched",
+                     *           "respond_by": "2026-03-08T09:00:00+00:00",
+                     *           "overdue": true,
+                     *           "seen_at": "2026-03-08T09:00:00+00:00",
+                     *           "next_open_at": "2026-03-08T09:00:00+00:00",
+                     *           "monitored_until": "2026-03-08",
+                     *           "until_then": "Somebody looks at this by Monday 10:00. If it gets worse, ring the number above.",
+                     *           "phones": {
+                     *             "clinic": "+441632960100",
+                     *             "emergency": "999"
+                     *           }
+                     *         },
+                     *         "care_team": [
+                     *           {
+                     *             "name": "Nora Whitfield",
+                     *             "role": "physiotherapist"
+                     *           }
+                     *         ],
+                     *         "clinic": {
+                     *           "name": "Rosa Lindqvist",
+                     *           "site": "Harbour site",
+                     *           "phones": {
+                     *             "clinic": "+441632960100",
+                     *             "emergency": "999"
+                     *           }
+                     *         },
+                     *         "zone_suggestion": null,
+                     *         "vapid_public_key": "BKd0FOnxPDFFuZSpkkjbMNnq",
+                     *         "app_update": {
+                     *           "state": "required",
+                     *           "minimum": "2.1.0"
+                     *         }
+                     *       },
+                     *       "plan": {
+                     *         "plan_state": "active",
+                     *         "revision": 1,
+                     *         "effective_from": "2026-03-08",
+                     *         "published_at": "2026-03-08T09:00:00+00:00",
+                     *         "phases": [
+                     *           {
+                     *             "from_date": "2026-03-08",
+                     *             "to_date": "2026-03-08",
+                     *             "current": true,
+                     *             "waits": true,
+                     *             "code": "walk_protect",
+                     *             "title": "Short walk",
+                     *             "from_day": 1,
+                     *             "to_day": 1
+                     *           }
+                     *         ],
+                     *         "items": [
+                     *           {
+                     *             "from_date": "2026-03-08",
+                     *             "to_date": "2026-03-08",
+                     *             "current": true,
+                     *             "waits": true,
+                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "code": "walk_protect",
+                     *             "kind": "walking",
+                     *             "phase": "protect",
+                     *             "title": "Short walk",
+                     *             "instructions": "Walk slowly on level ground.",
+                     *             "dose": {
+                     *               "sets": 1,
+                     *               "reps": 1,
+                     *               "minutes": 1,
+                     *               "hold_seconds": 1,
+                     *               "times_per_day": 1,
+                     *               "max_prompts_per_day": 1,
+                     *               "note": "Rang back; no new weakness."
+                     *             },
+                     *             "media": [
+                     *               {
+                     *                 "url": "https://clinic.example/media/walk.mp4",
+                     *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *                 "bytes": 1,
+                     *                 "type": "video/mp4",
+                     *                 "alt": "A person walks on level ground",
+                     *                 "caption": "Slowly, on level ground"
+                     *               }
+                     *             ],
+                     *             "when": {
+                     *               "anchor": "surgery",
+                     *               "from_day": 1,
+                     *               "to_day": 1,
+                     *               "every_days": 1,
+                     *               "weekdays": [
+                     *                 1,
+                     *                 3,
+                     *                 5
+                     *               ],
+                     *               "slots": [
+                     *                 {
+                     *                   "slot": "morning",
+                     *                   "time": "09:00"
+                     *                 }
+                     *               ],
+                     *               "valid_for_minutes": 1,
+                     *               "remind_via": "push"
+                     *             },
+                     *             "rests": true,
+                     *             "rests_until": "2026-03-08",
+                     *             "source": [
+                     *               "NICE NG59"
+                     *             ],
+                     *             "grade": "B"
+                     *           }
+                     *         ],
+                     *         "restrictions": [
+                     *           {
+                     *             "from_date": "2026-03-08",
+                     *             "to_date": "2026-03-08",
+                     *             "current": true,
+                     *             "waits": true,
+                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "code": "walk_protect",
+                     *             "limit": 1,
+                     *             "unit": "kg",
+                     *             "from_day": 1,
+                     *             "to_day": 1,
+                     *             "text": "Leg pain rose from 3 to 6 in a week.",
+                     *             "source": [
+                     *               "NICE NG59"
+                     *             ],
+                     *             "grade": "B"
+                     *           }
+                     *         ],
+                     *         "sources": {
+                     *           "NICE NG59": "Low back pain and sciatica in over 16s"
+                     *         },
+                     *         "what_changed": {
+                     *           "since": 1,
+                     *           "added": [
+                     *             {
+                     *               "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *               "title": "Short walk",
+                     *               "fields": [
+                     *                 "times"
+                     *               ]
+                     *             }
+                     *           ],
+                     *           "removed": [
+                     *             {
+                     *               "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *               "title": "Short walk",
+                     *               "fields": [
+                     *                 "times"
+                     *               ]
+                     *             }
+                     *           ],
+                     *           "changed": [
+                     *             {
+                     *               "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *               "title": "Short walk",
+                     *               "fields": [
+                     *                 "times"
+                     *               ]
+                     *             }
+                     *           ],
+                     *           "restrictions": true,
+                     *           "limits": [
+                     *             {
+                     *               "code": "walk_protect",
+                     *               "change": "added",
+                     *               "text": "Leg pain rose from 3 to 6 in a week.",
+                     *               "fields": [
+                     *                 "limit_value"
+                     *               ]
+                     *             }
+                     *           ],
+                     *           "restored_from": 1,
+                     *           "summary": [
+                     *             "Changed: Short walks (times)"
+                     *           ]
+                     *         },
+                     *         "valid_until": "2026-03-08T09:00:00+00:00"
+                     *       },
+                     *       "agenda": {
+                     *         "from": "2026-03-08",
+                     *         "to": "2026-03-08",
+                     *         "time_zone": "Europe/Istanbul",
+                     *         "valid_until": "2026-03-08T09:00:00+00:00",
+                     *         "items": [
+                     *           {
+                     *             "id": "b2NjLTE",
+                     *             "kind": "physiotherapy",
+                     *             "title": "Short walk",
+                     *             "slot": "morning",
+                     *             "local_date": "2026-03-08",
+                     *             "local_time": "09:00",
+                     *             "due_at": "2026-03-08T09:00:00+00:00",
+                     *             "expires_at": "2026-03-08T09:00:00+00:00",
+                     *             "state": "upcoming",
+                     *             "reason": null,
+                     *             "remind_via": "push",
+                     *             "next_at": "2026-03-08T09:00:00+00:00",
+                     *             "deep_link": "/occurrences/…",
+                     *             "valid_until": "2026-03-08T09:00:00+00:00"
+                     *           }
+                     *         ],
+                     *         "device_plan": {
+                     *           "revision": 1,
+                     *           "until": "2026-03-08T09:00:00+00:00",
+                     *           "entries": [
+                     *             {
+                     *               "occurrence_id": "b2NjLTE",
+                     *               "at": "2026-03-08T09:00:00+00:00",
+                     *               "title": "Your plan",
+                     *               "line": "Your plan suggests a short break.",
+                     *               "expires_at": "2026-03-08T09:00:00+00:00",
+                     *               "deep_link": "/occurrences/…"
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "check_in_forms": [
+                     *         {
+                     *           "date": "2026-03-08",
+                     *           "form": {
+                     *             "form_version": "1-4f1c",
+                     *             "procedure": "lumbar_microdiscectomy",
+                     *             "days_since_surgery": 1,
+                     *             "language": "en",
+                     *             "due": true,
+                     *             "items": [
+                     *               {
+                     *                 "code": "walk_protect",
+                     *                 "type": "boolean",
+                     *                 "label": "Leg pain now",
+                     *                 "help": "Think of the last 24 hours.",
+                     *                 "safety": true,
+                     *                 "required": true,
+                     *                 "min": 1,
+                     *                 "max": 1,
+                     *                 "decimals": 1,
+                     *                 "step": 1,
+                     *                 "codes": [
+                     *                   {
+                     *                     "code": "walk_protect",
+                     *                     "label": "Leg pain now"
+                     *                   }
+                     *                 ],
+                     *                 "show_if": {
+                     *                   "item": "weakness_change",
+                     *                   "in": [
+                     *                     "worse",
+                     *                     "new"
+                     *                   ]
+                     *                 }
+                     *               }
+                     *             ]
+                     *           }
+                     *         }
+                     *       ],
+                     *       "phones": {
+                     *         "clinic": "+441632960100",
+                     *         "emergency": "999"
+                     *       },
+                     *       "notifications": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "occurrence_id": "b2NjLTE",
+                     *           "kind": "walking",
+                     *           "title": "Short walk",
+                     *           "line": "Your plan has something for now.",
+                     *           "why": "It waited until quiet hours were over.",
+                     *           "sent_at": "2026-03-08T09:00:00+00:00",
+                     *           "delivered_at": "2026-03-08T09:00:00+00:00",
+                     *           "opened_at": "2026-03-08T09:00:00+00:00",
+                     *           "dismissed_at": "2026-03-08T09:00:00+00:00",
+                     *           "deep_link": "/occurrences/b2NjLTE"
+                     *         }
+                     *       ],
+                     *       "safety_rules": "safety rules"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Offline"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14998,6 +18969,7 @@ export interface operations {
                      *             "opens": "2026-03-08",
                      *             "closes": "2026-03-08"
                      *           },
+                     *           "occurrence_id": "b2NjLTE",
                      *           "next": {
                      *             "code": "prom_day_42",
                      *             "day": 1,
@@ -15203,6 +19175,192 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["QuestionnaireResponseRequest"];
+            };
+        };
+        responses: {
+            /** @description Sent before: as it is stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "instrument": "odi",
+                     *       "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "form_version": "1-4f1c",
+                     *       "time_point": "prom_day_42",
+                     *       "date": "2026-03-08",
+                     *       "authored_at": "2026-03-08T09:00:00+00:00",
+                     *       "received_at": "2026-03-08T09:00:00+00:00",
+                     *       "answers": {
+                     *         "en": true
+                     *       },
+                     *       "score": 1,
+                     *       "complete": true,
+                     *       "issues": [
+                     *         {
+                     *           "code": "off_window"
+                     *         }
+                     *       ],
+                     *       "supersedes": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "source": "app",
+                     *       "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QuestionnaireResponse"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "instrument": "odi",
+                     *       "questionnaire": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "form_version": "1-4f1c",
+                     *       "time_point": "prom_day_42",
+                     *       "date": "2026-03-08",
+                     *       "authored_at": "2026-03-08T09:00:00+00:00",
+                     *       "received_at": "2026-03-08T09:00:00+00:00",
+                     *       "answers": {
+                     *         "en": true
+                     *       },
+                     *       "score": 1,
+                     *       "complete": true,
+                     *       "issues": [
+                     *         {
+                     *           "code": "off_window"
+                     *         }
+                     *       ],
+                     *       "supersedes": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "source": "app",
+                     *       "entered_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QuestionnaireResponse"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `no_such_object`: No object with this id exists, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `client_id_reused`: This id was already used for an object with other content. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["QuestionnaireResponseReused"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_field`: One field says something that cannot be; the pointer names it.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_me_questionnaire_responses_fhir: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "resourceType": "QuestionnaireResponse"
+                 *     }
+                 */
+                "application/fhir+json": components["schemas"]["FhirQuestionnaireResponse"];
             };
         };
         responses: {
@@ -15697,6 +19855,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15830,7 +19990,13 @@ export interface operations {
     patch_patient: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the patient
@@ -15854,6 +20020,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15927,6 +20095,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -15982,6 +20151,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -16012,6 +20190,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
             503: {
                 headers: {
@@ -16029,7 +20216,13 @@ export interface operations {
     post_patient_enrolment_codes: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the patient
@@ -16053,6 +20246,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -16168,7 +20363,13 @@ export interface operations {
     put_patient_addresses: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the patient
@@ -16197,6 +20398,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16310,7 +20513,13 @@ export interface operations {
     put_patient_care_team: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the patient
@@ -16336,6 +20545,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16508,6 +20719,7 @@ export interface operations {
                      *             "count": 1
                      *           }
                      *         ],
+                     *         "facts_version": "facts version",
                      *         "deferred": true,
                      *         "source": [
                      *           "NICE NG59"
@@ -16613,7 +20825,13 @@ export interface operations {
     post_episode_phase: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -16638,6 +20856,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -16683,6 +20903,7 @@ export interface operations {
                      *             "count": 1
                      *           }
                      *         ],
+                     *         "facts_version": "facts version",
                      *         "deferred": true,
                      *         "source": [
                      *           "NICE NG59"
@@ -16776,6 +20997,7 @@ export interface operations {
             };
             /**
              * @description - `episode_ended`: The episode has ended and takes no more changes of this kind.
+             *     - `phase_facts_changed`: What speaks for this phase has changed since it was read; read it again and decide then.
              *     - `phase_not_decidable`: There is nothing to decide on this phase: it waits for no clinician, or not yet.
              */
             409: {
@@ -16946,7 +21168,19 @@ export interface operations {
                      *         "summary": [
                      *           "Changed: Short walks (times)"
                      *         ]
-                     *       }
+                     *       },
+                     *       "not_approved": [
+                     *         {
+                     *           "kind": "walking",
+                     *           "code": "walk_protect",
+                     *           "version": 1,
+                     *           "content_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "title": {
+                     *             "en": "Short walk"
+                     *           },
+                     *           "replaced": true
+                     *         }
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["Preview"];
@@ -17122,7 +21356,13 @@ export interface operations {
     post_plan_templates: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -17140,6 +21380,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -17479,6 +21721,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17556,6 +21800,14 @@ export interface operations {
                      *         ],
                      *         "restrictions": [
                      *           {
+                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "reason": "In hospital for another reason",
+                     *             "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "added_at": "2026-03-08T09:00:00+00:00",
+                     *             "holds": [
+                     *               "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *             ],
+                     *             "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *             "code": "walk_protect",
                      *             "limit": 1,
                      *             "unit": "kg",
@@ -17646,6 +21898,14 @@ export interface operations {
                      *         ],
                      *         "restrictions": [
                      *           {
+                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "reason": "In hospital for another reason",
+                     *             "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "added_at": "2026-03-08T09:00:00+00:00",
+                     *             "holds": [
+                     *               "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *             ],
+                     *             "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *             "code": "walk_protect",
                      *             "limit": 1,
                      *             "unit": "kg",
@@ -17736,7 +21996,13 @@ export interface operations {
     post_episode_plan: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -17760,6 +22026,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -17837,6 +22105,14 @@ export interface operations {
                      *         ],
                      *         "restrictions": [
                      *           {
+                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "reason": "In hospital for another reason",
+                     *             "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "added_at": "2026-03-08T09:00:00+00:00",
+                     *             "holds": [
+                     *               "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *             ],
+                     *             "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *             "code": "walk_protect",
                      *             "limit": 1,
                      *             "unit": "kg",
@@ -17927,6 +22203,14 @@ export interface operations {
                      *         ],
                      *         "restrictions": [
                      *           {
+                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "reason": "In hospital for another reason",
+                     *             "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "added_at": "2026-03-08T09:00:00+00:00",
+                     *             "holds": [
+                     *               "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *             ],
+                     *             "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *             "code": "walk_protect",
                      *             "limit": 1,
                      *             "unit": "kg",
@@ -17957,6 +22241,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -18015,6 +22300,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -18045,6 +22339,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
             503: {
                 headers: {
@@ -18062,7 +22365,13 @@ export interface operations {
     patch_episode_plan: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -18086,6 +22395,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18157,6 +22468,14 @@ export interface operations {
                      *       ],
                      *       "restrictions": [
                      *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "reason": "In hospital for another reason",
+                     *           "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "added_at": "2026-03-08T09:00:00+00:00",
+                     *           "holds": [
+                     *             "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *           ],
+                     *           "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "code": "walk_protect",
                      *           "limit": 1,
                      *           "unit": "kg",
@@ -18291,7 +22610,13 @@ export interface operations {
     post_episode_plan_items: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -18327,6 +22652,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -18493,7 +22820,13 @@ export interface operations {
     delete_episode_plan_item: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -18513,9 +22846,20 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description - `malformed_header`: A header is not written as its specification says; the error names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /**
              * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
@@ -18565,8 +22909,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `invalid`: The request is well-formed but says something that cannot be. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18591,7 +22953,13 @@ export interface operations {
     patch_episode_plan_item: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -18620,6 +22988,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18786,7 +23156,13 @@ export interface operations {
     post_episode_plan_publish: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -18810,6 +23186,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -18887,6 +23265,14 @@ export interface operations {
                      *         ],
                      *         "restrictions": [
                      *           {
+                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "reason": "In hospital for another reason",
+                     *             "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "added_at": "2026-03-08T09:00:00+00:00",
+                     *             "holds": [
+                     *               "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *             ],
+                     *             "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *             "code": "walk_protect",
                      *             "limit": 1,
                      *             "unit": "kg",
@@ -18977,6 +23363,14 @@ export interface operations {
                      *         ],
                      *         "restrictions": [
                      *           {
+                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "reason": "In hospital for another reason",
+                     *             "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "added_at": "2026-03-08T09:00:00+00:00",
+                     *             "holds": [
+                     *               "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *             ],
+                     *             "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *             "code": "walk_protect",
                      *             "limit": 1,
                      *             "unit": "kg",
@@ -19057,6 +23451,7 @@ export interface operations {
              * @description - `draft_missing`: The plan has no draft revision to change; begin one first.
              *     - `episode_ended`: The episode has ended and takes no more changes of this kind.
              *     - `nothing_to_publish`: The draft has no items, or does not differ from the live revision.
+             *     - `plan_not_approved`: The template of this plan, or content that every patient needs, is not approved.
              */
             409: {
                 headers: {
@@ -19221,7 +23616,13 @@ export interface operations {
     post_episode_plan_revision_restore: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the episode
@@ -19241,6 +23642,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -19318,6 +23721,14 @@ export interface operations {
                      *         ],
                      *         "restrictions": [
                      *           {
+                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "reason": "In hospital for another reason",
+                     *             "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "added_at": "2026-03-08T09:00:00+00:00",
+                     *             "holds": [
+                     *               "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *             ],
+                     *             "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *             "code": "walk_protect",
                      *             "limit": 1,
                      *             "unit": "kg",
@@ -19408,6 +23819,14 @@ export interface operations {
                      *         ],
                      *         "restrictions": [
                      *           {
+                     *             "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "reason": "In hospital for another reason",
+                     *             "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *             "added_at": "2026-03-08T09:00:00+00:00",
+                     *             "holds": [
+                     *               "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *             ],
+                     *             "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *             "code": "walk_protect",
                      *             "limit": 1,
                      *             "unit": "kg",
@@ -19434,6 +23853,15 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description - `malformed_header`: A header is not written as its specification says; the error names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /**
@@ -19484,8 +23912,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `invalid`: The request is well-formed but says something that cannot be. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19601,7 +24047,13 @@ export interface operations {
     post_questionnaires: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -19648,6 +24100,8 @@ export interface operations {
             /** @description Imported before: as it is stored */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -19674,6 +24128,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -19880,7 +24336,13 @@ export interface operations {
     post_questionnaire_activate: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the questionnaire
@@ -19895,6 +24357,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -19980,7 +24444,13 @@ export interface operations {
     post_questionnaire_retire: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the questionnaire
@@ -19995,6 +24465,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -20077,10 +24549,743 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
-    post_rules_backtest: {
+    get_episode_rejected_reports: {
+        parameters: {
+            query?: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "operation_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "device_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "payload": "payload",
+                     *           "code": "invalid",
+                     *           "errors": [
+                     *             {
+                     *               "pointer": "/episode/discharge_date",
+                     *               "message": "This date does not exist."
+                     *             }
+                     *           ],
+                     *           "received_at": "2026-03-08T09:00:00+00:00",
+                     *           "seen_at": "2026-03-08T09:00:00+00:00",
+                     *           "seen_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RejectedReportPage"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_episode_rejected_report_seen: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+                /**
+                 * @description The id of the report
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "operation_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "device_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "payload": "payload",
+                     *       "code": "invalid",
+                     *       "errors": [
+                     *         {
+                     *           "pointer": "/episode/discharge_date",
+                     *           "message": "This date does not exist."
+                     *         }
+                     *       ],
+                     *       "received_at": "2026-03-08T09:00:00+00:00",
+                     *       "seen_at": "2026-03-08T09:00:00+00:00",
+                     *       "seen_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RejectedReport"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    get_episode_restrictions: {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "reason": "In hospital for another reason",
+                     *           "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "added_at": "2026-03-08T09:00:00+00:00",
+                     *           "holds": [
+                     *             "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *           ],
+                     *           "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "code": "walk_protect",
+                     *           "limit": 1,
+                     *           "unit": "kg",
+                     *           "range_seen": [
+                     *             1
+                     *           ],
+                     *           "from_day": 1,
+                     *           "to_day": 1,
+                     *           "text": {
+                     *             "en": "Short walk",
+                     *             "tr": "Kısa yürüyüş"
+                     *           },
+                     *           "source": [
+                     *             "NICE NG59"
+                     *           ],
+                     *           "grade": "B",
+                     *           "clinician_must_confirm": true,
+                     *           "why_confirm": {
+                     *             "en": "The sources disagree about the day."
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RestrictionList"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_episode_restrictions: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "walk_protect",
+                 *       "text": {
+                 *         "en": "Short walk",
+                 *         "tr": "Kısa yürüyüş"
+                 *       },
+                 *       "reason": "In hospital for another reason"
+                 *     }
+                 */
+                "application/json": components["schemas"]["OwnRestrictionRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "reason": "In hospital for another reason",
+                     *       "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "added_at": "2026-03-08T09:00:00+00:00",
+                     *       "holds": [
+                     *         "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *       ],
+                     *       "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "code": "walk_protect",
+                     *       "limit": 1,
+                     *       "unit": "kg",
+                     *       "range_seen": [
+                     *         1
+                     *       ],
+                     *       "from_day": 1,
+                     *       "to_day": 1,
+                     *       "text": {
+                     *         "en": "Short walk",
+                     *         "tr": "Kısa yürüyüş"
+                     *       },
+                     *       "source": [
+                     *         "NICE NG59"
+                     *       ],
+                     *       "grade": "B",
+                     *       "clinician_must_confirm": true,
+                     *       "why_confirm": {
+                     *         "en": "The sources disagree about the day."
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Restriction"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `episode_ended`: The episode has ended and takes no more changes of this kind. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_field`: One field says something that cannot be; the pointer names it.
+             *     - `surgery_date_needed`: The plan counts from surgery, and the episode has no surgery date.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_episode_restriction_end: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /**
+                 * @description The id of the episode
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                episode_id: string;
+                /**
+                 * @description The id of the restriction
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                restriction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "In hospital for another reason"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RestrictionEndRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "reason": "In hospital for another reason",
+                     *           "added_by": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "added_at": "2026-03-08T09:00:00+00:00",
+                     *           "holds": [
+                     *             "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
+                     *           ],
+                     *           "item": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "code": "walk_protect",
+                     *           "limit": 1,
+                     *           "unit": "kg",
+                     *           "range_seen": [
+                     *             1
+                     *           ],
+                     *           "from_day": 1,
+                     *           "to_day": 1,
+                     *           "text": {
+                     *             "en": "Short walk",
+                     *             "tr": "Kısa yürüyüş"
+                     *           },
+                     *           "source": [
+                     *             "NICE NG59"
+                     *           ],
+                     *           "grade": "B",
+                     *           "clinician_must_confirm": true,
+                     *           "why_confirm": {
+                     *             "en": "The sources disagree about the day."
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RestrictionList"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `episode_ended`: The episode has ended and takes no more changes of this kind. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_field`: One field says something that cannot be; the pointer names it.
+             *     - `surgery_date_needed`: The plan counts from surgery, and the episode has no surgery date.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_rules_backtest: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -20098,6 +25303,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -20317,6 +25524,230 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
+    get_sandbox_clock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "now": "2026-03-08T09:00:00+00:00",
+                     *       "moved": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SandboxClock"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_a_sandbox`: The time of this clinic is the real one, and cannot be moved. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_sandbox_clock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "to": "2026-03-08T09:00:00+00:00"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SandboxClockRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "now": "2026-03-08T09:00:00+00:00",
+                     *       "moved": true,
+                     *       "before": "2026-03-08T09:00:00+00:00",
+                     *       "steps": [
+                     *         {
+                     *           "at": "2026-03-08T09:00:00+00:00",
+                     *           "counts": {
+                     *             "materialised": 2,
+                     *             "sent": 4
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SandboxMoved"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `no_such_object`: No object with this id exists, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `not_a_sandbox`: The time of this clinic is the real one, and cannot be moved.
+             *     - `sandbox_busy`: Somebody is moving this sandbox's time on at the moment; ask again when that is done.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_field`: One field says something that cannot be; the pointer names it.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
     get_sites: {
         parameters: {
             query?: {
@@ -20423,7 +25854,13 @@ export interface operations {
     post_sites: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -20443,6 +25880,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -20572,6 +26011,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -20668,7 +26109,13 @@ export interface operations {
     patch_site: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the site
@@ -20692,6 +26139,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -20841,6 +26290,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -20920,7 +26371,13 @@ export interface operations {
     put_site_holidays: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the site
@@ -20948,6 +26405,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -21057,7 +26516,13 @@ export interface operations {
     post_site_holidays: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path: {
                 /**
                  * @description The id of the site
@@ -21081,6 +26546,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -21209,6 +26676,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description - `malformed_header`: A header is not written as its specification says; the error names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /**
              * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
              *     - `not_authenticated`: Sign in first, or send a valid access token.
@@ -21245,8 +26721,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `invalid`: The request is well-formed but says something that cannot be. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21363,7 +26857,13 @@ export interface operations {
     post_staff: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -21385,6 +26885,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -21497,10 +26999,118 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
-    patch_staff: {
+    get_staff: {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                /**
+                 * @description The id of the staff
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                staff_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "name": "Rosa Lindqvist",
+                     *       "roles": [
+                     *         "physiotherapist"
+                     *       ],
+                     *       "disabled_at": "2026-03-08T09:00:00+00:00",
+                     *       "email": "nora@alderwick.example",
+                     *       "locale": "en",
+                     *       "second_factor": true,
+                     *       "alert_mail": "emergency",
+                     *       "version": 1,
+                     *       "created_at": "2026-03-08T09:00:00+00:00",
+                     *       "updated_at": "2026-03-08T09:00:00+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StaffMember"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    patch_staff: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
             path: {
                 /**
                  * @description The id of the staff
@@ -21524,6 +27134,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -21764,6 +27376,172 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
+    post_me_sync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "sent_at": "2026-03-08T09:00:00+00:00",
+                 *       "operations": [
+                 *         {
+                 *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                 *           "type": "check_in",
+                 *           "payload": "payload"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["SyncRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "results": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "type": "video/mp4",
+                     *           "status": "created",
+                     *           "code": "invalid",
+                     *           "errors": [
+                     *             {
+                     *               "pointer": "/episode/discharge_date",
+                     *               "message": "This date does not exist."
+                     *             }
+                     *           ],
+                     *           "stored": {}
+                     *         }
+                     *       ],
+                     *       "changes": {},
+                     *       "tombstones": [
+                     *         {
+                     *           "collection": "appointments",
+                     *           "id": "id"
+                     *         }
+                     *       ],
+                     *       "monitoring": {
+                     *         "state": "watched",
+                     *         "respond_by": "2026-03-08T09:00:00+00:00",
+                     *         "overdue": true,
+                     *         "seen_at": "2026-03-08T09:00:00+00:00",
+                     *         "next_open_at": "2026-03-08T09:00:00+00:00",
+                     *         "monitored_until": "2026-03-08",
+                     *         "until_then": "Somebody looks at this by Monday 10:00. If it gets worse, ring the number above.",
+                     *         "phones": {
+                     *           "clinic": "+441632960100",
+                     *           "emergency": "999"
+                     *         }
+                     *       },
+                     *       "clock": {
+                     *         "now": "2026-03-08T09:00:00+00:00",
+                     *         "skew_seconds": 1,
+                     *         "suspect": true
+                     *       },
+                     *       "cursor": "cursor",
+                     *       "resync": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SyncAnswer"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `no_such_object`: No object with this id exists, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
     get_episode_timeline: {
         parameters: {
             query?: {
@@ -21771,7 +27549,7 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before */
                 cursor?: string;
-                /** @description Of check_in, occurrence, delivery, plan, episode, appointment, by comma; all but delivery if absent */
+                /** @description Of check_in, rejected_report, occurrence, delivery, plan, episode, appointment, by comma; all but delivery if absent */
                 types?: string;
             };
             header?: never;
