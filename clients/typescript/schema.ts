@@ -6811,7 +6811,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -6858,6 +6860,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -6877,7 +6888,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -8126,7 +8138,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -8173,7 +8187,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `alert_resolved`: The alert is resolved; reopen it first. */
+            /**
+             * @description - `alert_resolved`: The alert is resolved; reopen it first.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8200,7 +8217,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8299,7 +8319,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -8334,6 +8356,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -8352,7 +8383,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8494,7 +8528,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -8541,7 +8577,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `alert_resolved`: The alert is resolved; reopen it first. */
+            /**
+             * @description - `alert_resolved`: The alert is resolved; reopen it first.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8569,7 +8608,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -8713,7 +8753,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -8760,7 +8802,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `alert_resolved`: The alert is resolved; reopen it first. */
+            /**
+             * @description - `alert_resolved`: The alert is resolved; reopen it first.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8787,7 +8832,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8929,7 +8977,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -8979,6 +9029,7 @@ export interface operations {
             /**
              * @description - `alert_superseded`: Its rule was raised again since; that alert is the one to look at.
              *     - `alert_unresolved`: Only an alert that was resolved can be reopened.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
              */
             409: {
                 headers: {
@@ -9006,7 +9057,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9148,7 +9202,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -9195,6 +9251,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -9213,7 +9278,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9437,7 +9505,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -9484,7 +9554,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `episode_ended`: The episode has ended and takes no more changes of this kind. */
+            /**
+             * @description - `episode_ended`: The episode has ended and takes no more changes of this kind.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9512,7 +9585,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -9731,6 +9805,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -9789,6 +9864,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -9812,6 +9896,15 @@ export interface operations {
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10338,7 +10431,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -10387,6 +10482,7 @@ export interface operations {
              *     - `episode_already_open`: The patient already has an open episode; at most one may be open.
              *     - `episode_ended`: The episode has ended and takes no more changes of this kind.
              *     - `external_id_known`: Another patient of the clinic already has this external id.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
              */
             409: {
                 headers: {
@@ -10415,7 +10511,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -10578,6 +10675,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -10612,6 +10710,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -10632,6 +10739,15 @@ export interface operations {
             };
             /** @description - `invalid`: The request is well-formed but says something that cannot be. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10855,7 +10971,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -10890,7 +11008,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `content_changed`: The content is no longer what was read; read it again before you approve it. */
+            /**
+             * @description - `content_changed`: The content is no longer what was read; read it again before you approve it.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -10918,7 +11039,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -11260,7 +11382,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -11307,7 +11431,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `approval_withdrawn`: The approval has been withdrawn already. */
+            /**
+             * @description - `approval_withdrawn`: The approval has been withdrawn already.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -11335,7 +11462,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -13785,7 +13913,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -13832,7 +13962,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `episode_already_open`: The patient already has an open episode; at most one may be open. */
+            /**
+             * @description - `episode_already_open`: The patient already has an open episode; at most one may be open.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13860,7 +13993,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -14077,6 +14211,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -14132,6 +14267,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -14155,6 +14299,15 @@ export interface operations {
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14250,7 +14403,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -14300,6 +14455,7 @@ export interface operations {
             /**
              * @description - `episode_ended`: The episode has ended and takes no more changes of this kind.
              *     - `episode_on_hold`: The episode is already on hold; release it first.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
              */
             409: {
                 headers: {
@@ -14328,7 +14484,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -14427,7 +14584,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -14477,6 +14636,7 @@ export interface operations {
             /**
              * @description - `episode_ended`: The episode has ended and takes no more changes of this kind.
              *     - `episode_not_on_hold`: The episode is not on hold, so there is nothing to release.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
              */
             409: {
                 headers: {
@@ -14505,7 +14665,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -14604,7 +14765,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -14651,7 +14814,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `episode_ended`: The episode has ended and takes no more changes of this kind. */
+            /**
+             * @description - `episode_ended`: The episode has ended and takes no more changes of this kind.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -14679,7 +14845,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -15754,6 +15921,18 @@ export interface operations {
                 content?: never;
             };
             /**
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
              * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
              *     - `not_authenticated`: Sign in first, or send a valid access token.
              *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
@@ -15789,7 +15968,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -16604,7 +16795,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -16639,6 +16832,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -16657,7 +16859,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -20260,7 +20465,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -20310,6 +20517,7 @@ export interface operations {
             /**
              * @description - `content_not_approved`: Clinical content that this patient needs is not approved, so no enrolment code is made.
              *     - `episode_ended`: The episode has ended and takes no more changes of this kind.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
              */
             409: {
                 headers: {
@@ -20337,7 +20545,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -20420,6 +20631,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -20466,6 +20678,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -20489,6 +20710,15 @@ export interface operations {
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20566,6 +20796,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -20612,6 +20843,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -20635,6 +20875,15 @@ export interface operations {
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20948,7 +21197,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -20999,6 +21250,7 @@ export interface operations {
              * @description - `episode_ended`: The episode has ended and takes no more changes of this kind.
              *     - `phase_facts_changed`: What speaks for this phase has changed since it was read; read it again and decide then.
              *     - `phase_not_decidable`: There is nothing to decide on this phase: it waits for no clinician, or not yet.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
              */
             409: {
                 headers: {
@@ -21027,7 +21279,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -21409,7 +21662,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -21444,6 +21699,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -21463,7 +21727,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -22240,7 +22505,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
              *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
@@ -22291,6 +22557,7 @@ export interface operations {
             /**
              * @description - `draft_exists`: The plan already has a draft revision; change or publish that one.
              *     - `episode_ended`: The episode has ended and takes no more changes of this kind.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
              */
             409: {
                 headers: {
@@ -22328,7 +22595,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -22505,6 +22773,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -22563,6 +22832,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -22586,6 +22864,15 @@ export interface operations {
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22714,7 +23001,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -22764,6 +23053,7 @@ export interface operations {
             /**
              * @description - `draft_exists`: The plan already has a draft revision; change or publish that one.
              *     - `episode_ended`: The episode has ended and takes no more changes of this kind.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
              */
             409: {
                 headers: {
@@ -22792,7 +23082,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -23051,6 +23342,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -23109,6 +23401,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -23132,6 +23433,15 @@ export interface operations {
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23400,7 +23710,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -23452,6 +23764,7 @@ export interface operations {
              *     - `episode_ended`: The episode has ended and takes no more changes of this kind.
              *     - `nothing_to_publish`: The draft has no items, or does not differ from the live revision.
              *     - `plan_not_approved`: The template of this plan, or content that every patient needs, is not approved.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
              */
             409: {
                 headers: {
@@ -23480,7 +23793,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              *     - `surgery_date_needed`: The plan counts from surgery, and the episode has no surgery date.
              */
@@ -23855,7 +24169,10 @@ export interface operations {
                     "application/json": components["schemas"]["Plan"];
                 };
             };
-            /** @description - `malformed_header`: A header is not written as its specification says; the error names it. */
+            /**
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -23903,6 +24220,7 @@ export interface operations {
             /**
              * @description - `draft_exists`: The plan already has a draft revision; change or publish that one.
              *     - `episode_ended`: The episode has ended and takes no more changes of this kind.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
              */
             409: {
                 headers: {
@@ -23921,7 +24239,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -24154,7 +24475,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -24189,6 +24512,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -24208,7 +24540,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -24383,6 +24716,18 @@ export interface operations {
                 };
             };
             /**
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
              * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
              *     - `not_authenticated`: Sign in first, or send a valid access token.
              *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
@@ -24418,7 +24763,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -24491,6 +24848,18 @@ export interface operations {
                 };
             };
             /**
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
              * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
              *     - `not_authenticated`: Sign in first, or send a valid access token.
              *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
@@ -24526,7 +24895,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -24716,6 +25097,18 @@ export interface operations {
                 };
             };
             /**
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
              * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
              *     - `not_authenticated`: Sign in first, or send a valid access token.
              *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
@@ -24751,7 +25144,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -24972,7 +25377,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -25019,7 +25426,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `episode_ended`: The episode has ended and takes no more changes of this kind. */
+            /**
+             * @description - `episode_ended`: The episode has ended and takes no more changes of this kind.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -25047,7 +25457,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              *     - `surgery_date_needed`: The plan counts from surgery, and the episode has no surgery date.
              */
@@ -25156,7 +25567,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
              *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
@@ -25204,7 +25616,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `episode_ended`: The episode has ended and takes no more changes of this kind. */
+            /**
+             * @description - `episode_ended`: The episode has ended and takes no more changes of this kind.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -25241,7 +25656,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              *     - `surgery_date_needed`: The plan counts from surgery, and the episode has no surgery date.
              */
@@ -25389,7 +25805,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -25424,6 +25842,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -25444,6 +25871,7 @@ export interface operations {
             };
             /**
              * @description - `back_test_too_large`: The past that rules were to be put to is longer than one request may look at.
+             *     - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
              *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
@@ -25917,7 +26345,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -25952,6 +26382,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -25970,7 +26409,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -26177,6 +26619,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -26223,6 +26666,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -26246,6 +26698,15 @@ export interface operations {
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26426,6 +26887,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -26472,6 +26934,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -26492,6 +26963,15 @@ export interface operations {
             };
             /** @description - `invalid`: The request is well-formed but says something that cannot be. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26561,7 +27041,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -26608,6 +27090,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -26626,7 +27117,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -26911,7 +27405,9 @@ export interface operations {
                 };
             };
             /**
-             * @description - `malformed`: The request cannot be read.
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -26946,7 +27442,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `email_taken`: Another member of the clinic's staff signs in with this e-mail address. */
+            /**
+             * @description - `email_taken`: Another member of the clinic's staff signs in with this e-mail address.
+             *     - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -26974,7 +27473,8 @@ export interface operations {
                 };
             };
             /**
-             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
@@ -27161,6 +27661,7 @@ export interface operations {
             };
             /**
              * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
              *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
              */
             400: {
@@ -27219,6 +27720,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description - `too_large`: The body is larger than the service accepts. */
             413: {
                 headers: {
@@ -27242,6 +27752,15 @@ export interface operations {
              *     - `invalid_field`: One field says something that cannot be; the pointer names it.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

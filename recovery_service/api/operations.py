@@ -17,9 +17,10 @@ from flask import Flask
 
 from recovery_service.api.deprecation import deprecation_of
 from recovery_service.api.examples import Examples
+from recovery_service.api.guards import CONDITION, KEY, guard_of
 from recovery_service.auth.access import AccessRule, access_rule
 from recovery_service.domain.access import STAFF, Role
-from recovery_service.errors import RecoveryError, every_error
+from recovery_service.errors import RecoveryError, StillRunning, every_error
 from recovery_service.http_errors import PROBLEM, status_of
 
 PREFIX = "/api/v1"
@@ -30,6 +31,15 @@ _OF_A_BODY = ("malformed", "malformed_json", "too_large", "unsupported_media_typ
 _OF_A_TOKEN = ("not_authenticated", "session_expired", "access_ended")
 _OF_A_ROLE = ("not_allowed",)
 _OF_ANY = ("invalid", "unavailable")
+_OF_A_GUARD: Mapping[str, tuple[str, ...]] = {
+    KEY: (
+        "idempotency_key_missing",
+        "idempotency_key_reused",
+        "malformed_header",
+        StillRunning.code,
+    ),
+    CONDITION: ("malformed_header", "revision_missing", "revision_stale"),
+}
 
 
 @cache
@@ -167,6 +177,7 @@ def _codes(
         codes.update(_OF_A_TOKEN)
         if not rule.roles >= set(Role):
             codes.update(_OF_A_ROLE)
+    codes.update(_OF_A_GUARD.get(guard_of(app.view_functions[endpoint]) or "", ()))
     if "requestBody" in operation:
         codes.update(_OF_A_BODY)
     if any(each["in"] == "path" for each in takes):

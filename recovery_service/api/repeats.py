@@ -27,6 +27,7 @@ from recovery_service.services.answered_requests import (
     keep_answer,
 )
 from recovery_service.services.content_approvals import approval_in_scope
+from recovery_service.services.message_reads import thread_in_scope
 from recovery_service.services.questionnaires import questionnaire_in_scope
 from recovery_service.services.scope import episode_in_scope, patient_in_scope
 from recovery_service.services.sites import site_in_scope
@@ -45,13 +46,14 @@ IN_SCOPE: Mapping[str, Callable[[Session, Actor, Any], Any]] = {
     "alert_id": alert_in_scope,
     "approval_id": approval_in_scope,
     "episode_id": episode_in_scope,
+    "message_id": thread_in_scope,
     "patient_id": patient_in_scope,
     "questionnaire_id": questionnaire_in_scope,
     "site_id": site_in_scope,
     "staff_id": member_in_scope,
 }
 #: Names of a part of what another name stands for.
-PARTS = frozenset({"number"})
+PARTS = frozenset({"number", "report_id", "restriction_id"})
 
 
 def once(view: View) -> View:

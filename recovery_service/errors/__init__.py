@@ -85,6 +85,12 @@ from recovery_service.errors.access import (
     TooManyRequests,
     Unauthenticated,
 )
+from recovery_service.errors.approvals import (
+    ApprovalWithdrawn,
+    ContentChanged,
+    ContentNotApproved,
+    PlanNotApproved,
+)
 from recovery_service.errors.base import (
     FieldError,
     RecoveryError,
@@ -94,11 +100,8 @@ from recovery_service.errors.conflicts import (
     AlertSuperseded,
     AlertUnresolved,
     AppointmentSettled,
-    ApprovalWithdrawn,
     ClientIdReused,
     Conflict,
-    ContentChanged,
-    ContentNotApproved,
     DeviceIdTaken,
     DraftExists,
     DraftMissing,
@@ -120,7 +123,6 @@ from recovery_service.errors.conflicts import (
     PhaseFactsChanged,
     PhaseNotDecidable,
     PlanEnded,
-    PlanNotApproved,
     SandboxBusy,
     StillRunning,
     TooManyDevices,

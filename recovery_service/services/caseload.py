@@ -182,8 +182,7 @@ def _pattern(search: str) -> str:
 def _entry(row: CaseloadRow, content: Content, now: datetime, calls: Sequence[date]
 ) -> CaseloadEntry:  # fmt: skip
     today = local_date(row.time_zone, now)
-    series = {item: _pain_days(row, item) for item in pain_items(row.procedure)}
-    trends = [pain_trend(item, days, today=today) for item, days in series.items()]
+    series, trends = _pain(row, today)
     exercise, follow_ups = _exercise(row, today), [follow_up(each) for each in row.to_book or ()]
     situation = Situation(
         today=today,
@@ -235,6 +234,13 @@ def _entry(row: CaseloadRow, content: Content, now: datetime, calls: Sequence[da
 def _recovery_day(row: CaseloadRow, now: datetime) -> RecoveryDay:
     surgery, discharge = row.surgery_date, row.discharge_date
     return RecoveryDay.of(surgery=surgery, discharge=discharge, now=now, zone=zone(row.time_zone))
+
+
+def _pain(
+    row: CaseloadRow, today: date
+) -> tuple[dict[str, list[tuple[date, float]]], list[PainTrend]]:
+    series = {item: _pain_days(row, item) for item in pain_items(row.procedure)}
+    return series, [pain_trend(item, days, today=today) for item, days in series.items()]
 
 
 def _pain_days(row: CaseloadRow, item: str) -> list[tuple[date, float]]:

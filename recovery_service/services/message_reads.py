@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from recovery_service.domain.access import Actor
+from recovery_service.errors import NoSuchObject
 from recovery_service.models import (
     Episode,
     Message,
@@ -16,6 +18,7 @@ from recovery_service.models import (
     StaffMember,
 )
 from recovery_service.services.messages import PATIENT, STAFF, Entry
+from recovery_service.services.scope import episode_in_scope
 
 _INBOX = """
 SELECT t.episode_id, t.patient_id, p.name, t.last_at, t.patient_last > t.staff_last AS awaits_reply,
@@ -107,3 +110,11 @@ def inbox(session: Session, clinic_id: UUID, staff_id: UUID | None, *, mine: boo
     }
     rows = session.connection().exec_driver_sql(_INBOX, values)
     return [dict(row) for row in rows.mappings()]
+
+
+def thread_in_scope(session: Session, actor: Actor, message_id: UUID) -> Episode:
+    """Return the episode in whose thread a message stands; raises NoSuchObject."""
+    message = session.get(Message, (actor.clinic_id, message_id))
+    if message is None:
+        raise NoSuchObject("message")
+    return episode_in_scope(session, actor, message.episode_id)

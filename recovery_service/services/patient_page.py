@@ -139,17 +139,17 @@ def read_patient_page(
         reminders=sent_reminders(session, patient, content, now=now, language=language),
         appointments=appointments_of(session, patient.clinic_id, episode_id=episode.id, now=now),
         messages=look(session, actor, episode, now=now),
-        today=due_today(
-            session,
-            patient.clinic_id,
-            patient.id,
-            time_zone=patient.time_zone,
-            now=now,
-            language=language,
-        ),
+        today=_today(session, patient, now=now, language=language),
         phone_enrolled=_enrolled(session, patient),
         code_waiting=waiting_code(session, patient, now=now),
     )
+
+
+def _today(
+    session: Session, patient: Patient, *, now: datetime, language: str
+) -> list[AgendaEntry]:
+    key = (session, patient.clinic_id, patient.id)
+    return due_today(*key, time_zone=patient.time_zone, now=now, language=language)
 
 
 def _templates(session: Session, content: Content, episode: Episode) -> list[TemplateSummary]:

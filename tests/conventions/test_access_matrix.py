@@ -51,13 +51,11 @@ EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"\w+ /me(/|$)", {"patient"}),
     (r"\w+ /staff/me/", STAFF),
     (r"DELETE /tokens/current", STAFF | {"patient"}),
-    (r"POST /episodes/<>/(hold|release|end|phase|plan/publish)", CLINICIANS),
-    (r"\w+ /(patients|episodes|appointments|call-tasks|alerts|messages)(/|$)", CARE),
     (
         r"POST /episodes/<>/(hold|release|end|phase|plan/publish|restrictions(/<>/end)?)$",
         CLINICIANS,
     ),
-    (r"\w+ /(patients|episodes|appointments|call-tasks|alerts)(/|$)", CARE),
+    (r"\w+ /(patients|episodes|appointments|call-tasks|alerts|messages)(/|$)", CARE),
     (r"GET /(clinic|sites|staff|plan-templates|questionnaires|instruments)(/|$)", STAFF),
     (r"POST /plan-templates", CLINICIANS),
     (r"GET /content-approvals(/|$)", STAFF),
@@ -162,8 +160,8 @@ CREATES = (
     "/response",
     "/questionnaire-responses",
     "/questionnaire-responses/fhir",
+    "/messages",
 )
-CREATES = ("/actions", "/check-ins", "/messages", "/response", "/questionnaire-responses")
 #: The client chooses this id; one that another clinic knows is a new one here.
 CLIENT_CHOOSES = "PUT /me/devices/<>"
 #: So does each browser of staff; a colleague's is taken.

@@ -28,7 +28,7 @@ from recovery_service.api.repeats import IN_SCOPE, PARTS
 from recovery_service.clock import ManualClock
 from tests.conventions.objects import furnish, somebody
 from tests.conventions.test_access_matrix import PREFIX, Route, call, closed_routes, told
-from tests.factories import ClinicWithStaff
+from tests.factories import ClinicWithStaff, PatientAtHome
 
 #: The client sends the id of what it creates.
 CREATED_BY_ID = {
@@ -109,6 +109,11 @@ def who(route: Route) -> str:
     return "admin" if route.rule.startswith(ADMINS) else "physiotherapist"
 
 
+def bearer_for(route: Route, home: ClinicWithStaff, patient: PatientAtHome) -> dict[str, str]:
+    """Return the headers of somebody who may call a route."""
+    return patient.bearer() if route.rule.startswith("/me/") else home.bearer(who(route))
+
+
 def test_every_post_has_a_key_or_an_id_or_a_reason(app: Flask) -> None:
     said = guards(app, "POST")
     assert {name for name, guard in said.items() if guard == CLIENT_ID} == CREATED_BY_ID
@@ -169,12 +174,14 @@ def test_a_post_without_a_key_is_refused_and_one_with_it_is_answered_once(
 ) -> None:
     wrong, repeated = [], 0
     for route in guarded(app, KEY):
-        _, ids = somebody(home, now=clock())
+        patient, ids = somebody(home, now=clock())
         sent: dict[str, Any] = {"json": route.body(ids)}
+        bearer = bearer_for(route, home, patient)
 
-        def send(key: str | None, route: Route = route, sent: Any = sent, ids: Any = ids) -> Any:
-            headers = home.bearer(who(route)) | {"Idempotency-Key": key}
-            return client.post(PREFIX + route.path(ids), headers=headers, **sent)
+        def send(
+            key: str | None, at: str = PREFIX + route.path(ids), sent: Any = sent, who: Any = bearer
+        ) -> Any:
+            return client.post(at, headers=who | {"Idempotency-Key": key}, **sent)
 
         bare, key = send(None), f'"{uuid4()}"'
         if (bare.status_code, bare.json["code"]) != (400, "idempotency_key_missing"):

@@ -224,7 +224,6 @@ TAKEN: dict[str, tuple[dict[str, Any], ...]] = {
     "uq_staff_notice_once": ({"cause": "raised"},),
     "uq_patient_notice_clinic_id_alert_id_event_id_destination_id": ({},),
     "uq_verdict_difference_clinic_id_check_in_id_rule_id": ({"rule_id": "CES1"},),
-    "uq_staff_notice_clinic_id_alert_id_staff_id_cause_created_at": ({"cause": "raised"},),
     "uq_rejected_report_content": ({"operation_id": "check_in"},),
     "uq_site_default": ({"is_default": True}, {"is_default": True}),
     "uq_staff_member_clinic_id_email": ({"email": "a@b.example"},),
