@@ -21,13 +21,13 @@ export interface paths {
          * List when somebody is away, the latest first
          * @description For all staff.
          */
-        get: operations["get_staff_absences"];
+        get: operations["get_staff_member_absences"];
         put?: never;
         /**
          * Note that somebody is away; their alerts go to who stands in, else to the care team
          * @description For admins.
          */
-        post: operations["post_staff_absences"];
+        post: operations["post_staff_member_absences"];
         delete?: never;
         options?: never;
         head?: never;
@@ -59,7 +59,7 @@ export interface paths {
          * Take it back: they are there
          * @description For admins.
          */
-        delete: operations["delete_staff_absence"];
+        delete: operations["delete_staff_member_absence"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2657,7 +2657,7 @@ export interface paths {
          * Show somebody; address and settings are shown to admins
          * @description For all staff.
          */
-        get: operations["get_staff"];
+        get: operations["get_staff_member"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2669,7 +2669,7 @@ export interface paths {
          *
          *     For admins.
          */
-        patch: operations["patch_staff"];
+        patch: operations["patch_staff_member"];
         trace?: never;
     };
     "/api/v1/staff/tokens": {
@@ -6663,7 +6663,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    get_staff_absences: {
+    get_staff_member_absences: {
         parameters: {
             query?: never;
             header?: never;
@@ -6759,7 +6759,7 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
-    post_staff_absences: {
+    post_staff_member_absences: {
         parameters: {
             query?: never;
             header: {
@@ -6914,7 +6914,7 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
-    delete_staff_absence: {
+    delete_staff_member_absence: {
         parameters: {
             query?: never;
             header?: never;
@@ -7405,10 +7405,10 @@ export interface operations {
                 /**
                  * @example {
                  *       "subscription": {
-                 *         "endpoint": "endpoint",
+                 *         "endpoint": "https://push.example/send/abc123",
                  *         "keys": {
-                 *           "p256dh": "p256dh",
-                 *           "auth": "auth"
+                 *           "p256dh": "BNR7C0ebM2yd-p6WeATRbaT-CCLNVKMIaBZA9opGpf9uOh7MmzCcE5FxHYmXAz4VWZVrLOkoS1ywYK_NZrQfuUs",
+                 *           "auth": "L8rp0ucZc_nrYDyFJx6nTw"
                  *         }
                  *       }
                  *     }
@@ -10564,7 +10564,7 @@ export interface operations {
                      *       "reminder_defaults": {},
                      *       "reminder_policy": {},
                      *       "scheduled_instruments": [
-                     *         "scheduled instruments"
+                     *         "odi"
                      *       ],
                      *       "version": 1,
                      *       "created_at": "2026-03-08T09:00:00+00:00",
@@ -10663,7 +10663,7 @@ export interface operations {
                      *       "reminder_defaults": {},
                      *       "reminder_policy": {},
                      *       "scheduled_instruments": [
-                     *         "scheduled instruments"
+                     *         "odi"
                      *       ],
                      *       "version": 1,
                      *       "created_at": "2026-03-08T09:00:00+00:00",
@@ -12176,7 +12176,7 @@ export interface operations {
                      *               "kind": "missed",
                      *               "device_tier": "emergency",
                      *               "tier": "emergency",
-                     *               "bundle_version": "bundle version",
+                     *               "bundle_version": "1-4c7b",
                      *               "text": "Leg pain rose from 3 to 6 in a week."
                      *             }
                      *           ]
@@ -15134,7 +15134,8 @@ export interface operations {
                      *         }
                      *       },
                      *       "zone_suggestion": null,
-                     *       "vapid_public_key": "BKd0FOnxPDFFuZSpkkjbMNnq"
+                     *       "vapid_public_key": "BKd0FOnxPDFFuZSpkkjbMNnq",
+                     *       "app_update": null
                      *     }
                      */
                     "application/json": components["schemas"]["Me"];
@@ -15511,7 +15512,7 @@ export interface operations {
                      *           "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "number": 1,
                      *           "sender": "patient",
-                     *           "author": "author",
+                     *           "author": "Nora Whitfield",
                      *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "sounds": "urgent",
                      *           "written_at": "2026-03-08T09:00:00+00:00",
@@ -15623,7 +15624,7 @@ export interface operations {
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "number": 1,
                      *       "sender": "patient",
-                     *       "author": "author",
+                     *       "author": "Nora Whitfield",
                      *       "text": "Leg pain rose from 3 to 6 in a week.",
                      *       "sounds": "urgent",
                      *       "written_at": "2026-03-08T09:00:00+00:00",
@@ -15647,7 +15648,7 @@ export interface operations {
                      *       "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "number": 1,
                      *       "sender": "patient",
-                     *       "author": "author",
+                     *       "author": "Nora Whitfield",
                      *       "text": "Leg pain rose from 3 to 6 in a week.",
                      *       "sounds": "urgent",
                      *       "written_at": "2026-03-08T09:00:00+00:00",
@@ -17483,7 +17484,7 @@ export interface operations {
                      *           "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "number": 1,
                      *           "sender": "patient",
-                     *           "author": "author",
+                     *           "author": "Nora Whitfield",
                      *           "text": "Leg pain rose from 3 to 6 in a week.",
                      *           "sounds": "urgent",
                      *           "written_at": "2026-03-08T09:00:00+00:00",
@@ -17587,7 +17588,7 @@ export interface operations {
                      *         "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *         "number": 1,
                      *         "sender": "patient",
-                     *         "author": "author",
+                     *         "author": "Nora Whitfield",
                      *         "text": "Leg pain rose from 3 to 6 in a week.",
                      *         "sounds": "urgent",
                      *         "written_at": "2026-03-08T09:00:00+00:00",
@@ -17595,7 +17596,7 @@ export interface operations {
                      *         "read": true,
                      *         "withdrawn_at": "2026-03-08T09:00:00+00:00"
                      *       },
-                     *       "summary": "summary",
+                     *       "summary": "Your care team reads this. No time is promised for an answer.",
                      *       "advice": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -17646,7 +17647,7 @@ export interface operations {
                      *         "episode_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *         "number": 1,
                      *         "sender": "patient",
-                     *         "author": "author",
+                     *         "author": "Nora Whitfield",
                      *         "text": "Leg pain rose from 3 to 6 in a week.",
                      *         "sounds": "urgent",
                      *         "written_at": "2026-03-08T09:00:00+00:00",
@@ -17654,7 +17655,7 @@ export interface operations {
                      *         "read": true,
                      *         "withdrawn_at": "2026-03-08T09:00:00+00:00"
                      *       },
-                     *       "summary": "summary",
+                     *       "summary": "Your care team reads this. No time is promised for an answer.",
                      *       "advice": [
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
@@ -18496,7 +18497,7 @@ export interface operations {
                      *           "deep_link": "/occurrences/b2NjLTE"
                      *         }
                      *       ],
-                     *       "safety_rules": "safety rules"
+                     *       "safety_rules": "/api/v1/me/safety-rules"
                      *     }
                      */
                     "application/json": components["schemas"]["Offline"];
@@ -18632,7 +18633,9 @@ export interface operations {
                      *           "source": [
                      *             "F:fwbsi"
                      *           ],
-                     *           "grade": "C"
+                     *           "grade": "C",
+                     *           "rests": false,
+                     *           "rests_until": null
                      *         },
                      *         {
                      *           "from_date": "2026-11-15",
@@ -18672,7 +18675,9 @@ export interface operations {
                      *           "source": [
                      *             "D"
                      *           ],
-                     *           "grade": "D"
+                     *           "grade": "D",
+                     *           "rests": false,
+                     *           "rests_until": null
                      *         }
                      *       ],
                      *       "restrictions": [
@@ -18691,7 +18696,8 @@ export interface operations {
                      *             "F:chibu",
                      *             "F:fwbsi"
                      *           ],
-                     *           "grade": "C"
+                     *           "grade": "C",
+                     *           "id": null
                      *         },
                      *         {
                      *           "from_date": "2026-11-14",
@@ -18708,7 +18714,8 @@ export interface operations {
                      *             "F:chibu",
                      *             "F:fwbsi"
                      *           ],
-                     *           "grade": "C"
+                     *           "grade": "C",
+                     *           "id": null
                      *         }
                      *       ],
                      *       "sources": {
@@ -20968,7 +20975,7 @@ export interface operations {
                      *             "count": 1
                      *           }
                      *         ],
-                     *         "facts_version": "facts version",
+                     *         "facts_version": "5b1f9c0a",
                      *         "deferred": true,
                      *         "source": [
                      *           "NICE NG59"
@@ -21152,7 +21159,7 @@ export interface operations {
                      *             "count": 1
                      *           }
                      *         ],
-                     *         "facts_version": "facts version",
+                     *         "facts_version": "5b1f9c0a",
                      *         "deferred": true,
                      *         "source": [
                      *           "NICE NG59"
@@ -24963,7 +24970,11 @@ export interface operations {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "operation_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "device_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *           "payload": "payload",
+                     *           "payload": {
+                     *             "answers": {
+                     *               "nrs_back": 11
+                     *             }
+                     *           },
                      *           "code": "invalid",
                      *           "errors": [
                      *             {
@@ -25080,7 +25091,11 @@ export interface operations {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "operation_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "device_id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
-                     *       "payload": "payload",
+                     *       "payload": {
+                     *         "answers": {
+                     *           "nrs_back": 11
+                     *         }
+                     *       },
                      *       "code": "invalid",
                      *       "errors": [
                      *         {
@@ -27499,7 +27514,7 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
-    get_staff: {
+    get_staff_member: {
         parameters: {
             query?: never;
             header?: never;
@@ -27601,7 +27616,7 @@ export interface operations {
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
-    patch_staff: {
+    patch_staff_member: {
         parameters: {
             query?: never;
             header: {
@@ -27911,7 +27926,11 @@ export interface operations {
                  *         {
                  *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                  *           "type": "check_in",
-                 *           "payload": "payload"
+                 *           "payload": {
+                 *             "occurrence_id": "b2NjLTE",
+                 *             "action": "complete",
+                 *             "at": "2026-03-02T09:00:00Z"
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -27947,7 +27966,7 @@ export interface operations {
                      *       "tombstones": [
                      *         {
                      *           "collection": "appointments",
-                     *           "id": "id"
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90"
                      *         }
                      *       ],
                      *       "monitoring": {
@@ -27968,7 +27987,7 @@ export interface operations {
                      *         "skew_seconds": 1,
                      *         "suspect": true
                      *       },
-                     *       "cursor": "cursor",
+                     *       "cursor": "djE6YWJj",
                      *       "resync": true
                      *     }
                      */

@@ -127,6 +127,8 @@ def operation_id(method: str, path: str) -> str:
 
 
 def _one(many: str) -> str:
+    if many == "staff":
+        return "staff_member"
     if many.endswith("ies"):
         return f"{many[:-3]}y"
     return re.sub("es$", "", many) if many.endswith("sses") else many.removesuffix("s")

@@ -44,10 +44,11 @@ def encode(lineage: UUID, occ_key: str) -> str:
     return urlsafe_b64encode(body + _check_of(body)).rstrip(b"=").decode()
 
 
-def address_of(lineage: UUID, occ_key: str, kind: str) -> str:
+def address_of(lineage: UUID, occ_key: str, kind: str | None = None) -> str:
     """Return the address inside the app of what a reminder is about.
 
-    It stands in a push, so that it does not say which questionnaire that is.
+    A push is not told the `kind`: what is on a lock screen or in a provider's log does not
+    say that there is a questionnaire. The app finds that in its agenda, by the same id.
     """
     if _APPOINTMENT.fullmatch(occ_key):
         return f"/appointments/{lineage}"

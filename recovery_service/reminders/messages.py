@@ -32,7 +32,7 @@ def message_of(keys: Keys, parcel: Parcel, *, now: datetime) -> Message:
     held = parcel.lead
     kind, language = reminder_kind(held.kind), language_of(held.locale)
     occurrence_id = occurrence_ids.encode(held.lineage_id, held.occ_key)
-    address = occurrence_ids.address_of(held.lineage_id, held.occ_key, held.kind)
+    address = occurrence_ids.address_of(held.lineage_id, held.occ_key)
     line = in_language(kind.lines if parcel.carries == 1 else BUNDLE_LINES, language)
     return Message(
         delivery_id=notification_ids.encode(keys, held.clinic_id, held.id),

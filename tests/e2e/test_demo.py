@@ -138,7 +138,7 @@ def _the_quick_start_leads_to_a_completed_reminder(known: dict[str, Any], folder
 
 def _the_typescript_client_lives_its_first_day(known: dict[str, Any]) -> None:
     """To plant: a client that sends no token; problems that are read as answers."""
-    patient = known["patients"][5]
+    patient = known["patients"][7]
     told = (patient["enrolment_code"], patient["date_of_birth"])
     happened = json.loads(run_node("tests/first_day.ts", known["base_url"], *told))
     assert happened["without"] == [401, "not_authenticated"]

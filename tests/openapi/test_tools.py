@@ -21,7 +21,10 @@ FREE = {
     "NewQuestionnaireRequest.content", "NewTemplateRequest.content", "Patient.preferences",
     "PieceReading.content", "Problem.stored", "Profile.preferences", "Questionnaire.content",
     "QuestionnaireItem.enable_when", "QuestionnaireItem.options", "Reason.facts",
-    "RevisionView.phases", "Template.content",
+    "RevisionView.phases", "Template.content", "BroughtItemRequest.rule",
+    "FhirQuestionnaireResponse.identifier", "FhirQuestionnaireResponse.item",
+    "FhirQuestionnaireResponse.subject", "OperationRequest.payload", "RejectedReport.payload",
+    "Result.stored", "SyncAnswer.changes",
 }  # fmt: skip
 
 # What openapi-generator says of every document of its kind, or renames without harm.
@@ -128,6 +131,7 @@ def test_clients_in_other_languages_are_made_without_complaint(
         f"{path.stem}.{_snake(name)}"
         for path in made
         for name in member.findall(path.read_text(encoding="utf-8"))
+        if name != "additionalProperties"  # of an object that FHIR may extend
     }
     assert found <= FREE
     assert found, "nothing was looked at"

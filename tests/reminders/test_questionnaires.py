@@ -156,7 +156,7 @@ def test_it_speaks_at_its_time_point_and_once_more(home: Home, bench: Bench) -> 
     assert at(bench, "2026-03-13T09:59") == 0
     assert at(bench, DAY_14) == 1
     assert bench.phone.sent[0].line == LINE
-    assert str(bench.phone.sent[0].deep_link).startswith("/questionnaires/")
+    assert str(bench.phone.sent[0].deep_link).startswith("/occurrences/")
     assert at(bench, "2026-03-16T09:00") == 1
     assert at(bench, "2026-03-16T10:05") == 2
     for day in range(17, 31):

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from uuid import uuid4
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from recovery_service.embedded_postgres import EmbeddedPostgres
 from recovery_service.models import Destination
+from recovery_service.reminders.channels.protocol import Message, Outcome, Sent
 from recovery_service.reminders.dispatch import Sender, dispatch
 from recovery_service.reminders.loop import Loop
 from recovery_service.reminders.scheduler import Rhythm, run_worker
@@ -96,6 +97,17 @@ def working(sender: Sender) -> Iterator[threading.Event]:
     assert not worker.is_alive()
 
 
+def ringing(rung: threading.Event) -> Callable[[Message], Outcome]:
+    """Return how a phone takes what comes; what shows nothing does not ring."""
+
+    def take(message: Message) -> Outcome:
+        if not message.silent:
+            rung.set()
+        return Sent(message.delivery_id)
+
+    return take
+
+
 def waiting(bench: Bench, channel: str) -> int:
     ((count,),) = bench.rows(
         "SELECT count(*) FROM delivery WHERE channel = :channel AND state IN ('ready', 'leased')",
@@ -116,7 +128,7 @@ def test_two_thousand_that_wait_for_a_dead_gateway_delay_no_push(bench: Bench) -
     gateway.before = hang
     bench.channels = {"sms": gateway, **bench.channels}
     backlog(bench, "sms", 2_000)
-    bench.phone.before = rung.set
+    bench.phone.answer = ringing(rung)
     with working(bench.sender()):
         assert stuck.wait(30), "the gateway has begun to hang"
         began = time.monotonic()
@@ -133,7 +145,7 @@ def test_two_thousand_that_wait_for_a_dead_gateway_delay_no_push(bench: Bench) -
 def test_a_gateway_that_takes_connections_and_says_nothing_delays_no_push(bench: Bench) -> None:
     """The same through the real channel, whose own bounds end it."""
     rung = threading.Event()
-    bench.phone.before = rung.set
+    bench.phone.answer = ringing(rung)
     backlog(bench, "sms", 200)
     with silent_port() as port:
         channel, _ = towards("sms", port, timeout_seconds=0.5, batch_seconds=1.0)
