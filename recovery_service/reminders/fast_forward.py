@@ -22,6 +22,7 @@ _WAKES = (
     ("expires_at", "occurrence", "state IN ('due', 'snoozed')"),
     ("respond_by", "alert", "state = 'open'"),
     ("wake_at", "staff_notice", "state IN ('ready', 'leased')"),
+    ("wake_at", "patient_notice", "state IN ('ready', 'leased')"),
     ("sync_due_at", "destination", "retired_at IS NULL"),
 )
 _NEXT = "SELECT least({})".format(

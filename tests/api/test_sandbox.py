@@ -244,6 +244,25 @@ def test_a_check_in_is_of_the_sandboxs_day(staff: Caller, phone: Caller) -> None
     assert (answer["check_in"]["issues"], answer["advice"][0]["tier"]) == ([], "emergency")
 
 
+def test_a_lapse_is_told_on_the_way(
+    staff: Caller, phone: Caller, channels: dict[str, MemoryChannel]
+) -> None:
+    form = phone("GET", "/me/check-in-form").json
+    sent = {
+        "id": str(uuid4()),
+        "date": "2026-03-02",
+        "recorded_at": "2026-03-02T09:00:00Z",
+        "time_zone": "Europe/London",
+        "form_version": form["form_version"],
+        "answers": {"saddle_numb": True},
+    }
+    assert phone("POST", "/me/check-ins", json=sent).json["advice"][0]["tier"] == "emergency"
+    moved = move(staff, to="2026-03-04T09:00:00Z")
+    told = [one for one in channels["webpush"].sent if str(one.deep_link).startswith("/advice/")]
+    assert len(told) == 2  # so many lapses of an emergency are told
+    assert any(step["counts"].get("escalated") for step in moved["steps"])
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
