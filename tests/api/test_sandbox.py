@@ -228,18 +228,22 @@ def test_a_phone_enrols_at_the_sandboxs_time(
     assert me.json["episode"]["days_since_surgery"] == 6
 
 
-def test_a_check_in_is_of_the_sandboxs_day(staff: Caller, phone: Caller) -> None:
-    move(staff, to="2026-03-10T13:00:00Z")
-    form = phone("GET", "/me/check-in-form").json
-    sent = {
+def report(phone: Caller, at: str) -> Any:
+    """Report a sign of an emergency; return the answer."""
+    body = {
         "id": str(uuid4()),
-        "date": "2026-03-10",
-        "recorded_at": "2026-03-10T13:00:00Z",
+        "date": at[:10],
+        "recorded_at": at,
         "time_zone": "Europe/London",
-        "form_version": form["form_version"],
+        "form_version": phone("GET", "/me/check-in-form").json["form_version"],
         "answers": {"saddle_numb": True},
     }
-    answer = phone("POST", "/me/check-ins", json=sent).json
+    return phone("POST", "/me/check-ins", json=body).json
+
+
+def test_a_check_in_is_of_the_sandboxs_day(staff: Caller, phone: Caller) -> None:
+    move(staff, to="2026-03-10T13:00:00Z")
+    answer = report(phone, "2026-03-10T13:00:00Z")
     assert answer["check_in"]["received_at"].startswith("2026-03-10T13:00:00")
     assert (answer["check_in"]["issues"], answer["advice"][0]["tier"]) == ([], "emergency")
 
@@ -247,16 +251,7 @@ def test_a_check_in_is_of_the_sandboxs_day(staff: Caller, phone: Caller) -> None
 def test_a_lapse_is_told_on_the_way(
     staff: Caller, phone: Caller, channels: dict[str, MemoryChannel]
 ) -> None:
-    form = phone("GET", "/me/check-in-form").json
-    sent = {
-        "id": str(uuid4()),
-        "date": "2026-03-02",
-        "recorded_at": "2026-03-02T09:00:00Z",
-        "time_zone": "Europe/London",
-        "form_version": form["form_version"],
-        "answers": {"saddle_numb": True},
-    }
-    assert phone("POST", "/me/check-ins", json=sent).json["advice"][0]["tier"] == "emergency"
+    assert report(phone, "2026-03-02T09:00:00Z")["advice"][0]["tier"] == "emergency"
     moved = move(staff, to="2026-03-04T09:00:00Z")
     told = [one for one in channels["webpush"].sent if str(one.deep_link).startswith("/advice/")]
     assert len(told) == 2  # so many lapses of an emergency are told
