@@ -16,7 +16,7 @@ from recovery_service.models.episodes import Episode
 from recovery_service.models.idempotency import AnsweredRequest
 from recovery_service.models.infrastructure import AttemptBucket, DirectoryEntry, WorkerHeartbeat
 from recovery_service.models.messages import Message, MessageThread, MessageWithdrawal
-from recovery_service.models.notices import PatientNotice, StaffNotice
+from recovery_service.models.notices import MessageNotice, PatientNotice, StaffNotice
 from recovery_service.models.occurrences import Occurrence, OccurrenceAction
 from recovery_service.models.patients import Patient, PatientExternalId
 from recovery_service.models.plans import (
@@ -66,6 +66,7 @@ __all__ = [
     "EnrolmentCode",
     "Episode",
     "Message",
+    "MessageNotice",
     "MessageThread",
     "MessageWithdrawal",
     "Occurrence",

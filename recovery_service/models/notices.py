@@ -1,8 +1,8 @@
-"""Notices about alerts: to staff that one waits, to the patient that nobody has looked."""
+"""Notices to staff that an alert waits, to a patient that nobody has looked, or has answered."""
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, Integer, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
 from recovery_service.models.base import (
@@ -84,6 +84,37 @@ class PatientNotice(Stamped, Base):
     id: Mapped[PrimaryKey]
     alert_id: Mapped[Reference]
     event_id: Mapped[Reference]
+    destination_id: Mapped[Reference]
+    channel: Mapped[str] = operational(String(16))
+    state: Mapped[str] = operational(String(8), default="ready")
+    wake_at: Mapped[datetime] = operational()
+    attempts: Mapped[int] = operational(SmallInteger, default=0)
+    reason: Mapped[str | None] = operational(String(32))
+    settled_at: Mapped[datetime | None] = operational()
+
+
+class MessageNotice(Stamped, Base):
+    """A push to a patient's device that the care team has written; a neutral line.
+
+    ``number`` is that of the message in the episode's thread: who has read so far is not told.
+    ``wake_at`` is as in `StaffNotice`.
+    """
+
+    __tablename__ = "message_notice"
+    __table_args__ = (
+        within_clinic("episode", "episode_id"),
+        within_clinic("destination", "destination_id"),
+        UniqueConstraint("clinic_id", "episode_id", "number", "destination_id"),
+        CheckConstraint(_STATES, name="state"),
+        CheckConstraint(_SETTLED, name="settled"),
+        CheckConstraint("number > 0", name="number"),
+        Index("ix_message_notice_wake", "channel", "wake_at", postgresql_where=_ACTIVE),
+    )
+
+    clinic_id: Mapped[ClinicKey]
+    id: Mapped[PrimaryKey]
+    episode_id: Mapped[Reference]
+    number: Mapped[int] = operational(Integer)
     destination_id: Mapped[Reference]
     channel: Mapped[str] = operational(String(16))
     state: Mapped[str] = operational(String(8), default="ready")

@@ -23,6 +23,7 @@ _WAKES = (
     ("respond_by", "alert", "state = 'open'"),
     ("wake_at", "staff_notice", "state IN ('ready', 'leased')"),
     ("wake_at", "patient_notice", "state IN ('ready', 'leased')"),
+    ("wake_at", "message_notice", "state IN ('ready', 'leased')"),
     ("sync_due_at", "destination", "retired_at IS NULL"),
 )
 _NEXT = "SELECT least({})".format(

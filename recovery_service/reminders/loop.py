@@ -8,7 +8,12 @@ from datetime import datetime
 from functools import partial, reduce
 from typing import Any, Protocol
 
-from recovery_service.reminders import alert_budget, patient_notices, staff_notices
+from recovery_service.reminders import (
+    alert_budget,
+    message_notices,
+    patient_notices,
+    staff_notices,
+)
 from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.dispatch import (
     Counts,
@@ -144,11 +149,12 @@ class Loop:
 
     @property
     def notified(self) -> list[tuple[str, Book]]:
-        """The channels by which people are told of alerts, with the notices of each.
+        """The channels by which people are told of alerts and messages, with the notices of each.
 
         Notices to patients go by what says when a patient's night is kept (`watching`).
         """
         found = [(name, staff_notices.BOOK) for name in staff_notices.CHANNELS]
+        found += [(name, message_notices.BOOK) for name in message_notices.CHANNELS]
         if self.sender.watching is not None:
             book = patient_notices.book_of(self.sender.watching.policy)
             found += [(name, book) for name in patient_notices.CHANNELS]

@@ -20,6 +20,7 @@ from recovery_service.models import (
     MessageWithdrawal,
     StaffMember,
 )
+from recovery_service.reminders.message_notices import CHANNELS, WRITE
 from recovery_service.services import audit
 from recovery_service.services.device_plan import devices_owed_sync
 from recovery_service.services.message_reads import entries_of, thread_of
@@ -41,7 +42,7 @@ def reply(
 ) -> tuple[Entry, bool]:
     """Store what staff write; return it, and whether it had been stored before.
 
-    The patient's devices are owed a silent push. Raises ClientIdReused, EpisodeEnded.
+    The patient's devices are owed a silent push, and one that can be seen. Raises ClientIdReused, EpisodeEnded.
     """
     thread = locked_thread(session, episode, now=now)
     stored = stored_message(session, episode, new, sender=STAFF, staff_id=actor.id)
@@ -63,6 +64,15 @@ def reply(
     )
     session.flush()
     devices_owed_sync(session, actor.clinic_id, episode.patient_id, now=now)
+    told = {
+        "clinic_id": actor.clinic_id,
+        "episode_id": episode.id,
+        "patient_id": episode.patient_id,
+        "number": row.number,
+        "channels": list(CHANNELS),
+        "now": now,
+    }
+    session.connection().exec_driver_sql(WRITE, told)
     return Entry(row, name, None), False
 
 

@@ -247,6 +247,13 @@ def _history(ids: dict[str, UUID]) -> Rows:
             "bundle_version": "1-abc",
             "at": NOW,
         },
+        "message_notice": {
+            "episode_id": ids["episode"],
+            "number": 1,
+            "destination_id": ids["destination"],
+            "channel": "inbox",
+            "wake_at": NOW,
+        },
         "staff_notice": {
             "alert_id": ids["alert"],
             "staff_id": ids["staff_member"],
@@ -439,6 +446,7 @@ _DISTINCT: dict[str, Any] = {
     },
     "plan_item": lambda: {"lineage_id": uuid4()},
     "message": lambda: {"number": 2},
+    "message_notice": lambda: {"number": 2},
     "calendar_feed": lambda: {"secret_hash": token_bytes(32)},
     "plan_restriction": lambda: {"code": "lift"},
     "questionnaire": lambda: {"content_hash": token_hex(32)},

@@ -26,6 +26,7 @@ WORKER: dict[str, set[str]] = {
     "alert_event_seq": {"USAGE"},
     "alert_budget_day": {"INSERT", "SELECT", "UPDATE"},
     "patient_notice": {"INSERT", "SELECT", "UPDATE"},
+    "message_notice": {"SELECT", "UPDATE"},
     "staff_device": {"SELECT"},
     "care_team_member": {"SELECT"},
     "site": {"SELECT"},
@@ -46,6 +47,7 @@ WORKER: dict[str, set[str]] = {
     "worker_heartbeat": {"DELETE", "INSERT", "SELECT", "UPDATE"},
 }
 WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
+    ("message_thread", "SELECT"): {"clinic_id", "episode_id", "patient_read"},
     ("destination", "UPDATE"): {
         "retired_at",
         "retired_reason",
@@ -104,6 +106,8 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
 }
 BEHIND_THE_LOOP = {
     "advice",
+    "message_notice",
+    "message_thread",
     "alert_budget_day",
     "patient_notice",
     "staff_device",

@@ -53,6 +53,9 @@ REFUSED: dict[str, tuple[dict[str, Any], ...]] = {
     "ck_staff_notice_settled": ({"settled_at": NOW}, {"state": "sent"}),
     "ck_patient_notice_state": ({"state": "lost", "settled_at": NOW},),
     "ck_patient_notice_settled": ({"settled_at": NOW}, {"state": "sent"}),
+    "ck_message_notice_state": ({"state": "lost", "settled_at": NOW},),
+    "ck_message_notice_settled": ({"settled_at": NOW}, {"state": "sent"}),
+    "ck_message_notice_number": ({"number": 0},),
     "ck_alert_budget_day_counts": ({"check_ins": -1}, {"same_day": -1}),
     "ck_verdict_difference_kind": (
         {"kind": "invented"},
@@ -222,6 +225,7 @@ TAKEN: dict[str, tuple[dict[str, Any], ...]] = {
     "uq_alert_unresolved": ({"rule_id": "CES1"},),
     "uq_advice_clinic_id_check_in_id_rule_id": ({"rule_id": "CES1"},),
     "uq_staff_notice_once": ({"cause": "raised"},),
+    "uq_message_notice_clinic_id_episode_id_number_destination_id": ({"number": 1},),
     "uq_patient_notice_clinic_id_alert_id_event_id_destination_id": ({},),
     "uq_verdict_difference_clinic_id_check_in_id_rule_id": ({"rule_id": "CES1"},),
     "uq_rejected_report_content": ({"operation_id": "check_in"},),
