@@ -35,7 +35,7 @@ def preferred_language(accept_language: str | None, *, locale: str | None = None
     named = [one for one in weights if one in liked]
     best = max((*named, *by_preference), key=liked.__getitem__)
     if liked[best] > 0:
-        return best if best in weights else max(by_preference, key=liked.__getitem__)
+        return best
     return next((one for one in by_preference if one not in weights), own)
 
 
