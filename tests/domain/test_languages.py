@@ -1,6 +1,6 @@
 """Which of the shipped languages somebody gets.
 
-A weight that is none (`nan`, 2) went by before, and `q=0` for one's own language did nothing.
+Before, a weight of 2 was taken, `q=0` for one's own language did nothing, and `*` had no weight.
 """
 
 import pytest
