@@ -36,7 +36,9 @@ def read_content(folder: Path | None = None) -> dict[str, Any]:
         "curves": _read(root / "recovery_curves.toml"),
         "milestones": _read(root / "milestones.toml"),
         "sources": _read(root / "sources.toml"),
-        "texts": {path.stem: _read(path) for path in sorted((root / "texts").glob("*.toml"))},
+        "texts": {
+            path.parent.name: _read(path) for path in sorted((root / "texts").glob("*/texts.toml"))
+        },
     }
 
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config.content import read_content
 from config.settings import Settings
 from recovery_service import extensions
 from recovery_service.api import init_api
-from recovery_service.auth import init_auth, require_declared_access
+from recovery_service.auth import init_auth, request_language, require_declared_access
 from recovery_service.auth.access import open_route
 from recovery_service.clock import Clock, SystemClock
 from recovery_service.dashboard import init_dashboard
@@ -24,7 +24,6 @@ from recovery_service.database import (
 from recovery_service.domain.app_versions import AppVersions
 from recovery_service.domain.content import Content
 from recovery_service.domain.keys import Keys
-from recovery_service.domain.languages import preferred_language
 from recovery_service.extensions import EXTENSION, Parts, db, migrate
 from recovery_service.health import init_health
 from recovery_service.http_errors import init_errors
@@ -100,9 +99,7 @@ def _mount(app: Flask, settings: Settings) -> None:
 
 def _title_of_error(code: str) -> str | None:
     """Return what an error code means, in the language of who asks."""
-    locale = g.actor.locale if "actor" in g else None
-    language = preferred_language(request.headers.get("Accept-Language"), locale=locale)
-    return extensions.parts().content.texts[language].get(f"error.{code}")
+    return extensions.parts().content.texts[request_language()].get(f"error.{code}")
 
 
 def _parts(settings: Settings, clock: Clock, channels: Mapping[str, Channel] | None) -> Parts:

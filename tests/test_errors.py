@@ -60,6 +60,6 @@ def test_a_wrong_enrolment_code_does_not_say_which_half_was_wrong() -> None:
 def test_every_code_has_a_title_in_every_language_and_no_title_lacks_its_code(
     language: str,
 ) -> None:
-    file = Path(__file__).parents[1] / "config" / "texts" / f"{language}.toml"
+    file = Path(__file__).parents[1] / "config" / "texts" / language / "texts.toml"
     titles = tomllib.loads(file.read_text())["error"]
     assert set(titles) == {each.code for each in every_error()}

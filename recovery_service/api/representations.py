@@ -19,6 +19,7 @@ from hashlib import sha256
 import brotli
 from flask import Flask, Response, current_app, request
 
+from recovery_service.auth import used_language
 from recovery_service.auth.access import access_rule
 from recovery_service.domain.access import Role
 
@@ -48,6 +49,8 @@ def _finish(response: Response) -> Response:
     if not request.path.startswith("/api/"):
         return response
     response.vary.update(_VARY)
+    if (language := used_language()) is not None:
+        response.headers["Content-Language"] = language
     if request.method not in _READS or response.status_code != 200 or not _is_text(response):  # noqa: PLR2004
         return response
     if _may_be_kept():

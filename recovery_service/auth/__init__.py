@@ -12,6 +12,7 @@ from recovery_service.auth.current import (
     current_patient_id,
     request_language,
     request_time,
+    used_language,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "request_language",
     "request_time",
     "require_declared_access",
+    "used_language",
 ]

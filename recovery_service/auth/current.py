@@ -47,7 +47,16 @@ def become(actor: Actor) -> None:
 
 
 def request_language() -> str:
-    """Return the language to answer in: the one asked for, or else the actor's own."""
+    """Return the language to answer in: the one asked for, or else the actor's own.
+
+    The answer says which one it was (`used_language`).
+    """
     actor = g.get("actor")
     asked = request.headers.get("Accept-Language")
-    return preferred_language(asked, locale=actor.locale if actor else None)
+    g.language = preferred_language(asked, locale=actor.locale if actor else None)
+    return cast("str", g.language)
+
+
+def used_language() -> str | None:
+    """Return the language of the answer's words, None where none of them depended on it."""
+    return cast("str | None", g.get("language"))

@@ -160,17 +160,21 @@ def _templates(
 
 def _texts(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     """Flatten the texts; every language has the same keys with the same placeholders."""
-    texts = {language: _flat(raw.get(language, {}), f"{language}.toml") for language in LANGUAGES}
+    texts = {one: _flat(raw.get(one, {}), _file_of(one)) for one in LANGUAGES}
     reference = texts[DEFAULT_LANGUAGE]
     for language, own in texts.items():
-        file = f"{language}.toml"
+        file = _file_of(language)
         for key in sorted(reference.keys() ^ own.keys()):
-            missing = file if key not in own else f"{DEFAULT_LANGUAGE}.toml"
+            missing = file if key not in own else _file_of(DEFAULT_LANGUAGE)
             raise ContentError(missing, key, "no translation, another language has one")
         for key, text in own.items():
             if _wanted(file, key, text) != placeholders(reference[key]):
                 raise ContentError(file, key, "has other placeholders than the default language")
     return texts
+
+
+def _file_of(language: str) -> str:
+    return f"texts/{language}/texts.toml"
 
 
 def _flat(raw: Mapping[str, Any], file: str, prefix: str = "") -> dict[str, str]:

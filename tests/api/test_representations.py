@@ -209,3 +209,13 @@ def test_the_document_of_the_api_is_small_and_asked_for_again(app: Flask) -> Non
     tag = first.headers["ETag"]
     again = asked(nobody, "/openapi.json", Accept_Encoding="gzip", If_None_Match=tag)
     assert again.status_code == 304
+
+
+@pytest.mark.parametrize("language", ["en", "tr"])
+def test_an_answer_says_the_language_of_its_words(phone: Phone, language: str) -> None:
+    """Defect planted: the header left out. An answer without words of ours has none."""
+    asked_for = {"Accept-Language": f"{language}-XX, *;q=0.1"}
+    for path, status in (("/me/plan", 200), ("/me/agenda", 200), ("/me/check-ins/x", 404)):
+        answer = phone.call("GET", path, **asked_for)
+        assert (answer.status_code, answer.headers["Content-Language"]) == (status, language), path
+    assert "Content-Language" not in phone.call("GET", "/me/devices", **asked_for).headers

@@ -1,4 +1,7 @@
-"""Which of the shipped languages somebody gets."""
+"""Which of the shipped languages somebody gets.
+
+Before, a weight of 2 was taken, `q=0` for one's own language did nothing, and `*` had no weight.
+"""
 
 import pytest
 
@@ -26,6 +29,14 @@ def test_a_locale_gives_its_language_or_the_default(locale: str | None, language
         (None, "tr", "tr"),
         ("tr;q=many", "en", "en"),
         ("de", "tr", "tr"),
+        ("en;q=nan, tr;q=0.1", None, "tr"),
+        ("en;q=2, tr;q=0.1", None, "tr"),
+        ("tr;q=0", "tr", "en"),
+        ("tr;q=0, en;q=0", "tr", "tr"),
+        ("en;q=0.5, *", "tr", "tr"),
+        ("tr-TR, en;q=0.9", "en", "tr"),
+        ("tr, en", "en", "tr"),
+        ("en-GB;q=0, en;q=0.7", "tr", "en"),
     ],
 )
 def test_the_header_ranks_and_the_locale_stands_in(
