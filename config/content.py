@@ -37,13 +37,14 @@ def read_content(folder: Path | None = None) -> dict[str, Any]:
         "milestones": _read(root / "milestones.toml"),
         "sources": _read(root / "sources.toml"),
         "texts": {
-            path.parent.name: _read(path) for path in sorted((root / "texts").glob("*/texts.toml"))
+            path.parent.name: _read(path, f"texts/{path.parent.name}/{path.name}")
+            for path in sorted((root / "texts").glob("*/texts.toml"))
         },
     }
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, name: str | None = None) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ContentUnreadableError(f"{path.name}: {error}") from error
+        raise ContentUnreadableError(f"{name or path.name}: {error}") from error

@@ -42,7 +42,8 @@ def reply(
 ) -> tuple[Entry, bool]:
     """Store what staff write; return it, and whether it had been stored before.
 
-    The patient's devices are owed a silent push, and one that can be seen. Raises ClientIdReused, EpisodeEnded.
+    The patient's devices are owed a silent push, and one that can be seen. Raises
+    ClientIdReused, EpisodeEnded.
     """
     thread = locked_thread(session, episode, now=now)
     stored = stored_message(session, episode, new, sender=STAFF, staff_id=actor.id)
