@@ -1,7 +1,7 @@
 """A channel that remembers what it was given, and fails as it is told to."""
 
 from collections.abc import Callable, Sequence
-from threading import Lock
+from threading import Event, Lock
 
 from recovery_service.reminders.channels.protocol import Address, Message, Outcome, Sent
 
@@ -34,3 +34,14 @@ class MemoryChannel:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def ringing(rung: Event) -> Callable[[Message], Outcome]:
+    """Return how a phone takes what comes; what shows nothing does not ring."""
+
+    def take(message: Message) -> Outcome:
+        if not message.silent:
+            rung.set()
+        return Sent(message.delivery_id)
+
+    return take

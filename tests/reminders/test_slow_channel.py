@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from uuid import uuid4
@@ -13,14 +13,13 @@ from sqlalchemy.orm import Session
 
 from recovery_service.embedded_postgres import EmbeddedPostgres
 from recovery_service.models import Destination
-from recovery_service.reminders.channels.protocol import Message, Outcome, Sent
 from recovery_service.reminders.dispatch import Sender, dispatch
 from recovery_service.reminders.loop import Loop
 from recovery_service.reminders.scheduler import Rhythm, run_worker
 from tests.contract.rigs import silent_port, towards
 from tests.models.rows import table
 from tests.reminders.conftest import Bench
-from tests.reminders.memory_channel import MemoryChannel
+from tests.reminders.memory_channel import MemoryChannel, ringing
 from tests.reminders.plans import rule
 
 QUICK = Rhythm(tick=timedelta(seconds=0.05), heartbeat=timedelta(seconds=5))
@@ -95,17 +94,6 @@ def working(sender: Sender) -> Iterator[threading.Event]:
         stop.set()
         worker.join(30)
     assert not worker.is_alive()
-
-
-def ringing(rung: threading.Event) -> Callable[[Message], Outcome]:
-    """Return how a phone takes what comes; what shows nothing does not ring."""
-
-    def take(message: Message) -> Outcome:
-        if not message.silent:
-            rung.set()
-        return Sent(message.delivery_id)
-
-    return take
 
 
 def waiting(bench: Bench, channel: str) -> int:

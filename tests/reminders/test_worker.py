@@ -23,6 +23,7 @@ from recovery_service.reminders.scheduler import (
 )
 from recovery_service.reminders.status import status
 from tests.reminders.conftest import Bench
+from tests.reminders.memory_channel import ringing
 from tests.reminders.plans import rule
 
 BEATS = "SELECT id, beat_at, stopped_at, figures FROM worker_heartbeat ORDER BY beat_at"
@@ -66,7 +67,7 @@ def test_a_worker_runs_every_step_and_says_goodbye(bench: Bench) -> None:
     """Planted: leave a channel's job out, and its reminders wait for ever."""
     bench.plan(bench.patient(bench.clinic()), rule())
     stop, sent = threading.Event(), threading.Event()
-    bench.phone.before = sent.set
+    bench.phone.answer = ringing(sent)
     rhythm = Rhythm(tick=timedelta(seconds=0.05), heartbeat=timedelta(seconds=0.05))
     worker = threading.Thread(
         target=run_worker, args=(bench.sender(), rhythm), kwargs={"stop": stop}
