@@ -23,6 +23,7 @@ _WAKES = (
     ("respond_by", "alert", "state = 'open'"),
     ("wake_at", "staff_notice", "state IN ('ready', 'leased')"),
     ("sync_due_at", "destination", "retired_at IS NULL"),
+    ("wake_at", "webhook_delivery", "state IN ('ready', 'leased')"),
 )
 _NEXT = "SELECT least({})".format(
     ", ".join(

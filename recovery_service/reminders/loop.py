@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial, reduce
 from typing import Any, Protocol
 
-from recovery_service.reminders import alert_budget, patient_notices, staff_notices
+from recovery_service.reminders import alert_budget, patient_notices, staff_notices, webhooks
 from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.dispatch import (
     Counts,
@@ -144,7 +144,7 @@ class Loop:
 
     @property
     def notified(self) -> list[tuple[str, Book]]:
-        """The channels by which people are told of alerts, with the notices of each.
+        """The ways in which people are told of alerts and programs of events, each with its book.
 
         Notices to patients go by what says when a patient's night is kept (`watching`).
         """
@@ -152,6 +152,9 @@ class Loop:
         if self.sender.watching is not None:
             book = patient_notices.book_of(self.sender.watching.policy)
             found += [(name, book) for name in patient_notices.CHANNELS]
+        if self.sender.webhooks is not None:
+            through = self.sender.webhooks
+            found.append((through.name, webhooks.book_of(self.sender.keys, through)))
         return found
 
     def notify(self, channel: str, book: Book) -> Counts:
@@ -164,11 +167,11 @@ class Loop:
         """Take away what has been kept long enough."""
         now, total = self.sender.clock(), 0
         purge(self.sender.transaction, now=now)
-        while not self.stopping.is_set():
-            done = forget_answers(self.sender.transaction, now=now, batch=self._batch)
-            total += done
-            if done < self._batch:
-                break
+        for forget in (forget_answers, webhooks.forget):
+            done = self._batch
+            while done == self._batch and not self.stopping.is_set():
+                done = forget(self.sender.transaction, now=now, batch=self._batch)
+                total += done
         self._count(purged=total)
         return total
 

@@ -75,7 +75,7 @@ READ_AT = {
     "PATCH /episodes/<>/plan/items/<>": "/episodes/<uuid:episode_id>/plan",
     "DELETE /episodes/<>/plan/items/<>": "/episodes/<uuid:episode_id>/plan",
 }
-ADMINS = ("/clinic", "/sites", "/staff")
+ADMINS = ("/clinic", "/sites", "/staff", "/webhooks")
 
 
 @pytest.fixture
