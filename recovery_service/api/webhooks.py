@@ -90,7 +90,7 @@ def change(changes: dict[str, Any], webhook_id: UUID) -> WebhookEndpoint:
     return endpoint
 
 
-@blueprint.delete("/<uuid:webhook_id>", tag=tag_of_webhook)
+@blueprint.delete("/<uuid:webhook_id>", unconditional="told nothing more, whatever it said")
 @allow(Role.ADMIN)
 @blueprint.response(204)
 def delete(webhook_id: UUID) -> None:

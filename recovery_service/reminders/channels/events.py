@@ -68,4 +68,6 @@ class Events(PostingChannel):
             return Sent()
         if answer.status == HTTPStatus.GONE:
             return Retired("gone")
-        return Retry(retry_after(answer.headers, self._clock), f"status_{answer.status}")
+        # Not among the words for deliveries: integrators read the status itself.
+        reason = f"status_{answer.status}"
+        return Retry(retry_after(answer.headers, self._clock), reason)
