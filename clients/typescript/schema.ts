@@ -6823,6 +6823,7 @@ export interface components {
              * @example https://hooks.hospital.example/recovery
              */
             url: string;
+            /** @example Integration engine of the hospital */
             description: string;
             events: ("check_in.recorded" | "alert.raised" | "alert.worsened" | "alert.acknowledged" | "alert.resolved" | "alert.reopened" | "occurrence.missed" | "episode.opened" | "episode.held" | "episode.released" | "episode.ended" | "plan.published" | "appointment.changed" | "message.received" | "patient.registered")[];
             readonly enabled: boolean;
@@ -6867,7 +6868,10 @@ export interface components {
              *     ]
              */
             events: ("check_in.recorded" | "alert.raised" | "alert.worsened" | "alert.acknowledged" | "alert.resolved" | "alert.reopened" | "occurrence.missed" | "episode.opened" | "episode.held" | "episode.released" | "episode.ended" | "plan.published" | "appointment.changed" | "message.received" | "patient.registered")[];
-            /** @default  */
+            /**
+             * @default
+             * @example Integration engine of the hospital
+             */
             description?: string;
         };
         WebhookWithSecret: {
@@ -6891,6 +6895,7 @@ export interface components {
              *     ]
              */
             events?: ("check_in.recorded" | "alert.raised" | "alert.worsened" | "alert.acknowledged" | "alert.resolved" | "alert.reopened" | "occurrence.missed" | "episode.opened" | "episode.held" | "episode.released" | "episode.ended" | "plan.published" | "appointment.changed" | "message.received" | "patient.registered")[];
+            /** @example Integration engine of the hospital */
             description?: string;
             enabled?: boolean;
         };
@@ -28625,7 +28630,7 @@ export interface operations {
                      *         {
                      *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *           "url": "https://hooks.hospital.example/recovery",
-                     *           "description": "description",
+                     *           "description": "Integration engine of the hospital",
                      *           "events": [
                      *             "check_in.recorded"
                      *           ],
@@ -28733,7 +28738,7 @@ export interface operations {
                      *       "webhook": {
                      *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *         "url": "https://hooks.hospital.example/recovery",
-                     *         "description": "description",
+                     *         "description": "Integration engine of the hospital",
                      *         "events": [
                      *           "check_in.recorded"
                      *         ],
@@ -28874,7 +28879,7 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "url": "https://hooks.hospital.example/recovery",
-                     *       "description": "description",
+                     *       "description": "Integration engine of the hospital",
                      *       "events": [
                      *         "check_in.recorded"
                      *       ],
@@ -29073,7 +29078,7 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *       "url": "https://hooks.hospital.example/recovery",
-                     *       "description": "description",
+                     *       "description": "Integration engine of the hospital",
                      *       "events": [
                      *         "check_in.recorded"
                      *       ],
@@ -29235,7 +29240,7 @@ export interface operations {
                      *       "webhook": {
                      *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
                      *         "url": "https://hooks.hospital.example/recovery",
-                     *         "description": "description",
+                     *         "description": "Integration engine of the hospital",
                      *         "events": [
                      *           "check_in.recorded"
                      *         ],

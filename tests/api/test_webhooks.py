@@ -8,6 +8,7 @@ does not wake for events.
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -17,6 +18,8 @@ from recovery_service.clock import ManualClock, SystemClock
 from recovery_service.database import transaction
 from recovery_service.embedded_postgres import EmbeddedPostgres
 from recovery_service.models import AuditEvent, WebhookDelivery, WebhookEndpoint
+from recovery_service.reminders.channels.events import Endpoint, Event
+from recovery_service.reminders.channels.protocol import Dead
 from recovery_service.services.webhooks import MAX_ENDPOINTS
 from tests.calls import Caller
 from tests.conftest import MONDAY, running_app, settings_for
@@ -114,6 +117,27 @@ def test_where_a_clinics_server_must_not_go_is_refused(
         webhook = register(admin, url="https://1.1.1.1/x").json["webhook"]["id"]
         refused = admin("PATCH", f"/webhooks/{webhook}", json={"url": url})
         assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/url")
+
+
+def test_the_services_own_way_of_sending_leads_nowhere_inside(
+    postgres: EmbeddedPostgres, shared_database: str, hospital: Hospital
+) -> None:
+    """Planted: the application lets events go where its settings let nothing go."""
+    settings = settings_for(
+        postgres, shared_database, RECOVERY_ALLOW_PRIVATE_PUSH_ENDPOINTS="false"
+    )
+    its_id = uuid4()
+    words: dict[str, Any] = dict.fromkeys(
+        ("occurrence_id", "kind", "title", "line", "language", "collapse"), ""
+    )
+    event = Event(delivery_id=str(its_id), ttl=60, body=b"{}", **words)
+    with running_app(settings, ManualClock(MONDAY)) as app:
+        own = app.extensions["recovery_service"].webhooks
+        for url in (hospital.origin, f"https://127.0.0.1:{hospital.port}/", "https://127.0.0.1/"):
+            to = Endpoint(destination_id=its_id, channel="events", address=url, keys=(b"k" * 32,))
+            assert own.send([(to, event)]) == [Dead("unsafe_endpoint")]
+        own.close()
+    assert hospital.connections == 0
 
 
 def test_it_is_changed_disabled_enabled_and_deleted(admin: Caller) -> None:

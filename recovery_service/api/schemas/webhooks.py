@@ -19,6 +19,7 @@ FATES = {
     "dropped": "dropped",
     "dead": "failed",
 }
+FOR = {"example": "Integration engine of the hospital"}
 URL = {"format": "uri", "example": "https://hooks.hospital.example/recovery"}
 
 
@@ -41,7 +42,7 @@ class WebhookChanges(RequestSchema):
 
     url = fields.String(validate=validate.Length(min=1, max=MAX_URL), metadata=URL)
     events = _events()
-    description = Text(200, empty=True)
+    description = Text(200, empty=True, metadata=FOR)
     enabled = TrueOrFalse()
 
     @post_load
@@ -57,7 +58,7 @@ class NewWebhookRequest(RequestSchema):
 
     url = fields.String(required=True, validate=validate.Length(min=1, max=MAX_URL), metadata=URL)
     events = _events(required=True)
-    description = Text(200, empty=True, load_default="")
+    description = Text(200, empty=True, load_default="", metadata=FOR)
 
     @post_load
     def to_domain(self, loaded: dict[str, Any], **_: object) -> NewWebhook:
@@ -70,7 +71,7 @@ class WebhookSchema(ResponseSchema):
 
     id = fields.UUID(required=True)
     url = fields.String(required=True, metadata=URL)
-    description = fields.String(required=True)
+    description = fields.String(required=True, metadata=FOR)
     events = fields.List(fields.String(metadata={"enum": TYPES}), required=True)
     enabled = fields.Function(
         lambda row: row.disabled_at is None, required=True, metadata={"type": "boolean"}
