@@ -1,7 +1,6 @@
 """Webhooks over the API: admins register, follow up, rotate, try out and replay.
 
-Defects planted, each seen red: the address not looked at when it is entered, or changed; the
-secret shown again by a read; `replay` of another endpoint's event; a sandbox's clock that
+Defects planted, each seen red: the address not looked at when it is changed; `replay` of another endpoint's event; a sandbox's clock that
 does not wake for events.
 """
 

@@ -37,7 +37,7 @@ def register(postgres: EmbeddedPostgres, database: str, url: str) -> list[str]:
 def test_what_a_killed_worker_had_in_hand_arrives_with_the_ids_it_had(
     ward: Ward, postgres: EmbeddedPostgres, own_database: str
 ) -> None:
-    """Planted: settle before sending, and what the dead had in hand never arrives."""
+    """Planted: claim only what is ready, and what the dead had in hand never arrives."""
     with Hospital() as hospital:
         registered = register(postgres, own_database, f"{hospital.origin}/hook")
         hospital.reply = Reply(mode="hang")

@@ -1,6 +1,6 @@
 """Events to integrators: written with what happened, sent signed, at least once.
 
-Defects planted, each seen red: see the tests that name them.
+Defects planted, each seen red: those that the tests name; a secret sealed to the clinic alone.
 """
 
 import json
@@ -240,7 +240,7 @@ def test_what_a_worker_that_died_had_sent_comes_again_under_the_same_id(
     bench: Bench, channel: Events, clinic: ClinicWithStaff, patient: PatientAtHome,
     hospital: Hospital, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """Planted: settled before it is sent, and an event that the dead had in hand is lost."""
+    """Planted: a claim that leaves alone what a lease has run out of."""
     subscribe(bench, clinic, hospital, "check_in.recorded")
     check_in(bench, patient)
 
@@ -263,7 +263,7 @@ def test_what_a_worker_that_died_had_sent_comes_again_under_the_same_id(
 def test_workers_side_by_side_send_each_event_once(
     bench: Bench, channel: Events, clinic: ClinicWithStaff, hospital: Hospital
 ) -> None:
-    """Planted: a claim without SKIP LOCKED that takes what is leased."""
+    """Planted: a claim that does not look at when."""
     subscribe(bench, clinic, hospital, "patient.registered")
     for _ in range(12):
         bench.patient(clinic)
@@ -357,7 +357,7 @@ def test_a_name_that_leads_inside_by_now_is_not_connected_to(
     bench: Bench, clinic: ClinicWithStaff, patient: PatientAtHome, hospital: Hospital,
     address: str,
 ) -> None:  # fmt: skip
-    """Planted: private addresses allowed when sending."""
+    """Planted: a channel that lets private addresses in."""
     webhook_id, _ = subscribe(bench, clinic, hospital, "check_in.recorded")
     bench.change(
         clinic.id,
