@@ -1,7 +1,8 @@
 """Webhooks over the API: admins register, follow up, rotate, try out and replay.
 
-Defects planted, each seen red: the address not looked at when it is changed; `replay` of another endpoint's event; a sandbox's clock that
-does not wake for events.
+Defects planted, each seen red: the address not looked at when it is changed;
+`replay` of another endpoint's event; a sandbox's clock that does not wake for events; an
+application that lets events go inside.
 """
 
 from collections.abc import Callable, Iterator
