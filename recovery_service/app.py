@@ -32,6 +32,7 @@ from recovery_service.migrations import FOLDER as MIGRATIONS
 from recovery_service.reminders.channels import build_channels
 from recovery_service.reminders.channels.apns import PRODUCTION, SANDBOX, ApnsSettings
 from recovery_service.reminders.channels.email import EmailSettings
+from recovery_service.reminders.channels.events import Events, EventSettings
 from recovery_service.reminders.channels.fcm import FcmSettings
 from recovery_service.reminders.channels.inbox import InboxSettings
 from recovery_service.reminders.channels.protocol import Channel
@@ -108,6 +109,9 @@ def _parts(settings: Settings, clock: Clock, channels: Mapping[str, Channel] | N
     return Parts(
         clock=clock,
         channels=_channels(settings) if channels is None else channels,
+        webhooks=Events(
+            EventSettings(allow_private_endpoints=settings.allow_private_push_endpoints)
+        ),
         content=content,
         keys=keys,
         base_url=settings.base_url,

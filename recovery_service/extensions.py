@@ -29,6 +29,7 @@ class Parts:
 
     clock: Clock
     channels: Mapping[str, Channel]
+    webhooks: Channel
     content: Content
     keys: Keys
     base_url: str

@@ -2789,6 +2789,177 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the clinic's webhooks, newest first
+         * @description For admins.
+         */
+        get: operations["get_webhooks"];
+        put?: never;
+        /**
+         * Register a webhook; its secret is shown now and never again
+         * @description From now on each event of these types is told, with its type, its instant and identifiers.
+         *
+         *     For admins.
+         */
+        post: operations["post_webhooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Show a webhook: whether it is enabled, and since when it fails
+         * @description For admins.
+         */
+        get: operations["get_webhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook; what it was not told yet it will not be
+         * @description For admins.
+         */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook, disable it, or enable it again
+         * @description What happens while it is disabled is not told later.
+         *
+         *     For admins.
+         */
+        patch: operations["patch_webhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook a new secret; for 24 hours the one before signs as well
+         * @description For admins.
+         */
+        post: operations["post_webhook_rotate_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send `webhook.test` in the way of all events; the deliveries say what became of it
+         * @description For admins.
+         */
+        post: operations["post_webhook_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List the events of a webhook and what became of each, newest first; kept for 30 days
+         * @description For admins.
+         */
+        get: operations["get_webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+                /**
+                 * @description The id of the delivery
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event again, with the same `webhook-id`: who has it takes it for a repeat
+         * @description For admins.
+         */
+        post: operations["post_webhook_delivery_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -6643,6 +6814,118 @@ export interface components {
         };
         RefreshRequest: {
             refresh_token: string;
+        };
+        Webhook: {
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: uri
+             * @example https://hooks.hospital.example/recovery
+             */
+            url: string;
+            /** @example Integration engine of the hospital */
+            description: string;
+            events: ("check_in.recorded" | "alert.raised" | "alert.worsened" | "alert.acknowledged" | "alert.resolved" | "alert.reopened" | "occurrence.missed" | "episode.opened" | "episode.held" | "episode.released" | "episode.ended" | "plan.published" | "appointment.changed" | "message.received" | "patient.registered")[];
+            readonly enabled: boolean;
+            /** Format: date-time */
+            disabled_at: string | null;
+            /**
+             * @description `failing`: nothing was taken for five days; `gone`: it answered 410
+             * @enum {string|null}
+             */
+            disabled_reason: "by_staff" | "failing" | "gone" | null;
+            /**
+             * Format: date-time
+             * @description The first failure that no success came after
+             */
+            failing_since: string | null;
+            /**
+             * Format: date-time
+             * @description Until then the secret before signs as well
+             */
+            previous_secret_until: string | null;
+            version: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        WebhookPage: {
+            items: components["schemas"]["Webhook"][];
+            /** @description Null on the last page */
+            next_cursor: string | null;
+        };
+        NewWebhookRequest: {
+            /**
+             * Format: uri
+             * @example https://hooks.hospital.example/recovery
+             */
+            url: string;
+            /**
+             * @example [
+             *       "check_in.recorded",
+             *       "alert.raised"
+             *     ]
+             */
+            events: ("check_in.recorded" | "alert.raised" | "alert.worsened" | "alert.acknowledged" | "alert.resolved" | "alert.reopened" | "occurrence.missed" | "episode.opened" | "episode.held" | "episode.released" | "episode.ended" | "plan.published" | "appointment.changed" | "message.received" | "patient.registered")[];
+            /**
+             * @default
+             * @example Integration engine of the hospital
+             */
+            description?: string;
+        };
+        WebhookWithSecret: {
+            webhook: components["schemas"]["Webhook"];
+            /**
+             * @description `whsec_` and 32 bytes in base64; it cannot be read again
+             * @example whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
+             */
+            secret: string;
+        };
+        WebhookChanges: {
+            /**
+             * Format: uri
+             * @example https://hooks.hospital.example/recovery
+             */
+            url?: string;
+            /**
+             * @example [
+             *       "check_in.recorded",
+             *       "alert.raised"
+             *     ]
+             */
+            events?: ("check_in.recorded" | "alert.raised" | "alert.worsened" | "alert.acknowledged" | "alert.resolved" | "alert.reopened" | "occurrence.missed" | "episode.opened" | "episode.held" | "episode.released" | "episode.ended" | "plan.published" | "appointment.changed" | "message.received" | "patient.registered")[];
+            /** @example Integration engine of the hospital */
+            description?: string;
+            enabled?: boolean;
+        };
+        WebhookDelivery: {
+            /**
+             * Format: uuid
+             * @description The `webhook-id` of each attempt
+             */
+            id: string;
+            /** @enum {string} */
+            type: "check_in.recorded" | "alert.raised" | "alert.worsened" | "alert.acknowledged" | "alert.resolved" | "alert.reopened" | "occurrence.missed" | "episode.opened" | "episode.held" | "episode.released" | "episode.ended" | "plan.published" | "appointment.changed" | "message.received" | "patient.registered" | "webhook.test";
+            /** Format: date-time */
+            occurred_at: string;
+            /** @enum {string} */
+            readonly state: "delivered" | "dropped" | "failed" | "waiting";
+            attempts: number;
+            /**
+             * @description Why it was not taken the last time, e.g. `status_500`, `timeout`
+             * @example status_500
+             */
+            reason: string | null;
+            /** Format: date-time */
+            readonly next_try_at: string | null;
+            /** Format: date-time */
+            settled_at: string | null;
+        };
+        WebhookDeliveryPage: {
+            items: components["schemas"]["WebhookDelivery"][];
+            /** @description Null on the last page */
+            next_cursor: string | null;
         };
     };
     responses: {
@@ -28318,6 +28601,1114 @@ export interface operations {
                 };
             };
             /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    get_webhooks: {
+        parameters: {
+            query?: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "url": "https://hooks.hospital.example/recovery",
+                     *           "description": "Integration engine of the hospital",
+                     *           "events": [
+                     *             "check_in.recorded"
+                     *           ],
+                     *           "enabled": true,
+                     *           "disabled_at": "2026-03-08T09:00:00+00:00",
+                     *           "disabled_reason": "by_staff",
+                     *           "failing_since": "2026-03-08T09:00:00+00:00",
+                     *           "previous_secret_until": "2026-03-08T09:00:00+00:00",
+                     *           "version": 1,
+                     *           "created_at": "2026-03-08T09:00:00+00:00",
+                     *           "updated_at": "2026-03-08T09:00:00+00:00"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookPage"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_webhooks: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.hospital.example/recovery",
+                 *       "events": [
+                 *         "check_in.recorded",
+                 *         "alert.raised"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewWebhookRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhook": {
+                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *         "url": "https://hooks.hospital.example/recovery",
+                     *         "description": "Integration engine of the hospital",
+                     *         "events": [
+                     *           "check_in.recorded"
+                     *         ],
+                     *         "enabled": true,
+                     *         "disabled_at": "2026-03-08T09:00:00+00:00",
+                     *         "disabled_reason": "by_staff",
+                     *         "failing_since": "2026-03-08T09:00:00+00:00",
+                     *         "previous_secret_until": "2026-03-08T09:00:00+00:00",
+                     *         "version": 1,
+                     *         "created_at": "2026-03-08T09:00:00+00:00",
+                     *         "updated_at": "2026-03-08T09:00:00+00:00"
+                     *       },
+                     *       "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             *     - `too_many_webhooks`: The clinic has as many webhooks as the service allows; delete one first.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_field`: One field says something that cannot be; the pointer names it.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    get_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "url": "https://hooks.hospital.example/recovery",
+                     *       "description": "Integration engine of the hospital",
+                     *       "events": [
+                     *         "check_in.recorded"
+                     *       ],
+                     *       "enabled": true,
+                     *       "disabled_at": "2026-03-08T09:00:00+00:00",
+                     *       "disabled_reason": "by_staff",
+                     *       "failing_since": "2026-03-08T09:00:00+00:00",
+                     *       "previous_secret_until": "2026-03-08T09:00:00+00:00",
+                     *       "version": 1,
+                     *       "created_at": "2026-03-08T09:00:00+00:00",
+                     *       "updated_at": "2026-03-08T09:00:00+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    patch_webhook: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The ETag of what was read, or `*` for whatever stands. 428 without it; 412 `revision_stale`, with the ETag that stands, when somebody changed it since.
+                 * @example "v7"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.hospital.example/recovery"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookChanges"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Which state it is in, for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "url": "https://hooks.hospital.example/recovery",
+                     *       "description": "Integration engine of the hospital",
+                     *       "events": [
+                     *         "check_in.recorded"
+                     *       ],
+                     *       "enabled": true,
+                     *       "disabled_at": "2026-03-08T09:00:00+00:00",
+                     *       "disabled_reason": "by_staff",
+                     *       "failing_since": "2026-03-08T09:00:00+00:00",
+                     *       "previous_secret_until": "2026-03-08T09:00:00+00:00",
+                     *       "version": 1,
+                     *       "created_at": "2026-03-08T09:00:00+00:00",
+                     *       "updated_at": "2026-03-08T09:00:00+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /**
+             * @description - `malformed`: The request cannot be read.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             *     - `malformed_json`: The body is not the JSON of RFC 8259 in UTF-8.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_stale`: Somebody changed the object since you read it; read it again. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `too_large`: The body is larger than the service accepts. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unsupported_media_type`: The body has no content type, or one that is not understood here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_field`: One field says something that cannot be; the pointer names it.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `revision_missing`: Send the entity tag of what you read as ``If-Match``. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_webhook_rotate_secret: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhook": {
+                     *         "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *         "url": "https://hooks.hospital.example/recovery",
+                     *         "description": "Integration engine of the hospital",
+                     *         "events": [
+                     *           "check_in.recorded"
+                     *         ],
+                     *         "enabled": true,
+                     *         "disabled_at": "2026-03-08T09:00:00+00:00",
+                     *         "disabled_reason": "by_staff",
+                     *         "failing_since": "2026-03-08T09:00:00+00:00",
+                     *         "previous_secret_until": "2026-03-08T09:00:00+00:00",
+                     *         "version": 1,
+                     *         "created_at": "2026-03-08T09:00:00+00:00",
+                     *         "updated_at": "2026-03-08T09:00:00+00:00"
+                     *       },
+                     *       "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_webhook_test: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "type": "check_in.recorded",
+                     *       "occurred_at": "2026-03-08T09:00:00+00:00",
+                     *       "state": "delivered",
+                     *       "attempts": 1,
+                     *       "reason": "status_500",
+                     *       "next_try_at": "2026-03-08T09:00:00+00:00",
+                     *       "settled_at": "2026-03-08T09:00:00+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             *     - `webhook_disabled`: The webhook is disabled, so nothing is sent to it; enable it first.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    get_webhook_deliveries: {
+        parameters: {
+            query?: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *           "type": "check_in.recorded",
+                     *           "occurred_at": "2026-03-08T09:00:00+00:00",
+                     *           "state": "delivered",
+                     *           "attempts": 1,
+                     *           "reason": "status_500",
+                     *           "next_try_at": "2026-03-08T09:00:00+00:00",
+                     *           "settled_at": "2026-03-08T09:00:00+00:00"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDeliveryPage"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `unavailable`: The service cannot answer at the moment; try again soon. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    post_webhook_delivery_replay: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each request and the same for its repeats, for 30 days; a UUID in double quotes. A repeat does nothing and is answered as the first was. 400 without it, 409 `still_running` while the first is being answered, 422 `idempotency_key_reused` for another request.
+                 * @example "8e03978e-40d5-43e8-bc93-6894a57f9324"
+                 */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /**
+                 * @description The id of the webhook
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                webhook_id: string;
+                /**
+                 * @description The id of the delivery
+                 * @example 5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90
+                 */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    /** @description `true` when this repeats the answer to an earlier request with this key */
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f0c6d1e-9a54-4f3b-8a52-0d6f4c1b7e90",
+                     *       "type": "check_in.recorded",
+                     *       "occurred_at": "2026-03-08T09:00:00+00:00",
+                     *       "state": "delivered",
+                     *       "attempts": 1,
+                     *       "reason": "status_500",
+                     *       "next_try_at": "2026-03-08T09:00:00+00:00",
+                     *       "settled_at": "2026-03-08T09:00:00+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_missing`: Send an Idempotency-Key, new for each request and the same for its repeats.
+             *     - `malformed_header`: A header is not written as its specification says; the error names it.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `access_ended`: Access has ended for good; what the device keeps may be deleted.
+             *     - `not_authenticated`: Sign in first, or send a valid access token.
+             *     - `session_expired`: The session has expired; sign in or enrol again, and keep what is unsent.
+             */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description - `not_allowed`: Your role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `no_such_object`: No object with this id exists, or it is not yours to see.
+             *     - `not_found`: There is nothing at this address, or nothing that you may see.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `still_running`: A request with this Idempotency-Key is still being answered; repeat it soon.
+             *     - `webhook_disabled`: The webhook is disabled, so nothing is sent to it; enable it first.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description - `idempotency_key_reused`: This Idempotency-Key was already used for another request; choose a new one.
+             *     - `invalid`: The request is well-formed but says something that cannot be.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;

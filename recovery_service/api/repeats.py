@@ -32,6 +32,7 @@ from recovery_service.services.questionnaires import questionnaire_in_scope
 from recovery_service.services.scope import episode_in_scope, patient_in_scope
 from recovery_service.services.sites import site_in_scope
 from recovery_service.services.staff import member_in_scope
+from recovery_service.services.webhooks import webhook_in_scope
 from recovery_service.whole import Whole
 
 log = structlog.get_logger()
@@ -51,9 +52,10 @@ IN_SCOPE: Mapping[str, Callable[[Session, Actor, Any], Any]] = {
     "questionnaire_id": questionnaire_in_scope,
     "site_id": site_in_scope,
     "staff_id": member_in_scope,
+    "webhook_id": webhook_in_scope,
 }
 #: Names of a part of what another name stands for.
-PARTS = frozenset({"number", "report_id", "restriction_id"})
+PARTS = frozenset({"delivery_id", "number", "report_id", "restriction_id"})
 
 
 def once(view: View) -> View:

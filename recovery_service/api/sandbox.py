@@ -118,6 +118,7 @@ def _moved(clinic_id: UUID, now: datetime, target: datetime) -> Iterator[Step]:
         worker_id=new_id(now=now),
         lease=_LEASE,
         watching=Watching(rules=own.content.red_flags, policy=own.content.alert_policy),
+        webhooks=own.webhooks,
     )
     for step in fast_forward(sender, clock, target):
         with begin() as session:

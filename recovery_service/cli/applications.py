@@ -33,7 +33,7 @@ def application(settings: Settings, *, worker: bool = False) -> Iterator[Flask]:
         try:
             yield app
         finally:
-            for channel in parts().channels.values():
+            for channel in (*parts().channels.values(), parts().webhooks):
                 channel.close()
             db.engine.dispose()
 
@@ -73,4 +73,5 @@ def sender_of(app: Flask, *, lease: timedelta) -> Sender:
         worker_id=new_id(now=own.clock()),
         lease=lease,
         watching=Watching(rules=own.content.red_flags, policy=own.content.alert_policy),
+        webhooks=own.webhooks,
     )

@@ -30,6 +30,8 @@
     │   ├── EnrolmentCodeExpired     enrolment_code_expired
     │   ├── DeviceIdTaken            device_id_taken
     │   ├── TooManyDevices           too_many_devices
+    │   ├── TooManyWebhooks          too_many_webhooks
+    │   ├── WebhookDisabled          webhook_disabled
     │   ├── EnrolmentCodeLocked      enrolment_code_locked
     │   ├── NotASandbox              not_a_sandbox
     │   ├── SandboxBusy              sandbox_busy
@@ -152,6 +154,7 @@ from recovery_service.errors.requests import (
     RevisionStale,
     Unavailable,
 )
+from recovery_service.errors.webhooks import TooManyWebhooks, WebhookDisabled
 
 __all__ = [
     "AccessEnded",
@@ -216,9 +219,11 @@ __all__ = [
     "TooLarge",
     "TooManyDevices",
     "TooManyRequests",
+    "TooManyWebhooks",
     "Unauthenticated",
     "Unavailable",
     "UnsupportedMediaType",
+    "WebhookDisabled",
     "every_error",
 ]
 

@@ -39,6 +39,7 @@ from recovery_service.models.sites import Site, SiteHoliday
 from recovery_service.models.staff import CareTeamMember, StaffAbsence, StaffDevice, StaffMember
 from recovery_service.models.sync import RejectedReport, SyncOperation, Tombstone
 from recovery_service.models.tokens import AccessToken, RefreshToken, StaffSession, TokenFamily
+from recovery_service.models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "AccessToken",
@@ -101,5 +102,7 @@ __all__ = [
     "TokenFamily",
     "Tombstone",
     "VerdictDifference",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "WorkerHeartbeat",
 ]

@@ -104,8 +104,8 @@ class Sender:
 
     `chunk` deliveries are claimed and sent at a time; `batch` are claimed to be handed over.
     `lease` must be longer than a channel's own bound on a chunk, or live senders lose their
-    work. `watching` is what alerts are raised and passed on by; without it that is left to
-    another worker.
+    work. `watching` is what alerts are raised and passed on by, `webhooks` what events for
+    integrators go through; without it that is left to another worker.
     """
 
     transaction: Transaction
@@ -118,6 +118,7 @@ class Sender:
     chunk: int = 100
     lags: Lags = field(default_factory=Lags)
     watching: Watching | None = None
+    webhooks: Channel | None = None
 
 
 class _Taken(NamedTuple):

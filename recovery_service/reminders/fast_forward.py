@@ -25,6 +25,7 @@ _WAKES = (
     ("wake_at", "patient_notice", "state IN ('ready', 'leased')"),
     ("wake_at", "message_notice", "state IN ('ready', 'leased')"),
     ("sync_due_at", "destination", "retired_at IS NULL"),
+    ("wake_at", "webhook_delivery", "state IN ('ready', 'leased')"),
 )
 _NEXT = "SELECT least({})".format(
     ", ".join(

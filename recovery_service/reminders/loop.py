@@ -13,6 +13,7 @@ from recovery_service.reminders import (
     message_notices,
     patient_notices,
     staff_notices,
+    webhooks,
 )
 from recovery_service.reminders.channels.protocol import Channel
 from recovery_service.reminders.dispatch import (
@@ -149,7 +150,7 @@ class Loop:
 
     @property
     def notified(self) -> list[tuple[str, Book]]:
-        """The channels by which people are told of alerts and messages, with the notices of each.
+        """The ways in which people are told, and programs of events, each with its book.
 
         Notices to patients go by what says when a patient's night is kept (`watching`).
         """
@@ -158,6 +159,9 @@ class Loop:
         if self.sender.watching is not None:
             book = patient_notices.book_of(self.sender.watching.policy)
             found += [(name, book) for name in patient_notices.CHANNELS]
+        if self.sender.webhooks is not None:
+            through = self.sender.webhooks
+            found.append((through.name, webhooks.book_of(self.sender.keys, through)))
         return found
 
     def notify(self, channel: str, book: Book) -> Counts:
@@ -170,11 +174,11 @@ class Loop:
         """Take away what has been kept long enough."""
         now, total = self.sender.clock(), 0
         purge(self.sender.transaction, now=now)
-        while not self.stopping.is_set():
-            done = forget_answers(self.sender.transaction, now=now, batch=self._batch)
-            total += done
-            if done < self._batch:
-                break
+        for forget in (forget_answers, webhooks.forget):
+            done = self._batch
+            while done == self._batch and not self.stopping.is_set():
+                done = forget(self.sender.transaction, now=now, batch=self._batch)
+                total += done
         self._count(purged=total)
         return total
 

@@ -1,4 +1,4 @@
-"""Notices of alerts, to staff and to patients: claimed, sent, and settled by their owner.
+"""Notices, to staff, patients and integrators: claimed, sent, and settled by their owner.
 
 Nothing is sent with a transaction open. At most one notice too many after a kill, and none
 that was not worth sending: what somebody has seen meanwhile is dropped when it is claimed.
@@ -52,13 +52,16 @@ class Book:
     """Where notices of one sort are kept: its statements, and how a claimed row is read.
 
     `claim` takes `channel, now, batch, lease_ends, resends`; `settle` takes arrays `clinics,
-    ids, states, reasons, agains, gones` and `lease_ends, now`. `name` begins its counts.
+    ids, states, reasons, agains, gones` and `lease_ends, now`. `name` begins its counts. For
+    `life` each is tried; `through` is what sends them, if not the sender's own channel.
     """
 
     name: str
     claim: str
     settle: str
     read: Callable[[Any, datetime], Notice]
+    life: timedelta = LIFE
+    through: Channel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,14 @@ def notify(
 ) -> Counts:
     """Send what waits for a channel; return `{name}_sent, _ready, _dropped, _dead`."""
     counts: Counts = Counter()
-    to = sender.channels.get(channel)
+    to = book.through or sender.channels.get(channel)
     while not stopped():
         now = sender.clock()
         lease_ends = now + sender.lease
         values = {"channel": channel, "now": now, "batch": sender.chunk, "lease_ends": lease_ends}
         with sender.transaction() as session:
             rows = run(session, book.claim, values | {"resends": to is None or to.resends})
-        became = list(_send(to, [book.read(row, now) for row in rows], sender.clock))
+        became = list(_send(to, book, rows, sender.clock))
         if became:
             _settle(sender, book, became, lease_ends=lease_ends)
             counts.update(f"{book.name}_{each.state}" for each in became)
@@ -92,8 +95,10 @@ def notify(
 
 
 def _send(
-    channel: Channel | None, notices: Sequence[Notice], clock: Callable[[], datetime]
+    channel: Channel | None, book: Book, rows: Sequence[Any], clock: Callable[[], datetime]
 ) -> Iterator[_Became]:
+    now = clock()
+    notices = [book.read(row, now) for row in rows]
     wanted = [each for each in notices if each.no is None and each.until is None]
     for each in notices:
         if each.no is not None:
@@ -110,11 +115,12 @@ def _send(
         log.exception("channel_broken", channel=channel.name)
         outcomes = [Retry(None, "broken")] * len(wanted)
     yield from (
-        _became(each, outcome, clock()) for each, outcome in zip(wanted, outcomes, strict=True)
+        _became(each, outcome, clock(), book.life)
+        for each, outcome in zip(wanted, outcomes, strict=True)
     )
 
 
-def _became(notice: Notice, outcome: Outcome, now: datetime) -> _Became:
+def _became(notice: Notice, outcome: Outcome, now: datetime, life: timedelta) -> _Became:
     match outcome:
         case Sent():
             return _Became(notice, "sent")
@@ -123,7 +129,7 @@ def _became(notice: Notice, outcome: Outcome, now: datetime) -> _Became:
         case Retired(reason=reason):
             return _Became(notice, "dead", reason[:32], gone=True)
         case Retry(after=asked, reason=reason):
-            ends = notice.created_at + LIFE
+            ends = notice.created_at + life
             again = next_try(notice.attempts, asked, now=now, expires_at=ends)
             if again is None:
                 return _Became(notice, "dead", reason[:32])

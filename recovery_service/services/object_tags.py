@@ -21,6 +21,7 @@ from recovery_service.services.plans import plan_of
 from recovery_service.services.scope import episode_in_scope, patient_in_scope
 from recovery_service.services.sites import holidays_of, site_in_scope
 from recovery_service.services.staff import member_in_scope
+from recovery_service.services.webhooks import webhook_in_scope
 
 #: Returns the tag, without quotes, of what the names of an address stand for: called with
 #: `session, actor, *, lock` and those names. Raises NoSuchObject.
@@ -74,6 +75,11 @@ def tag_of_appointment(session: Session, actor: Actor, *, lock: bool, appointmen
     else:
         row = find_appointment(session, actor, appointment_id)
     return version_tag(row.version)
+
+
+def tag_of_webhook(session: Session, actor: Actor, *, lock: bool, webhook_id: UUID) -> str:
+    """Return the tag of a webhook; the worker counts up, too, when it begins to fail."""
+    return version_tag(webhook_in_scope(session, actor, webhook_id, lock=lock).version)
 
 
 def tag_of_plan(

@@ -5,13 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 import pyotp
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from recovery_service.domain.keys import Keys
 from recovery_service.models import StaffMember
+from recovery_service.reminders.sealing import open_sealed, seal
 
 STEP_SECONDS = 30
-_NONCE_BYTES = 12
+_SEALED_AS = "totp.seed"
 
 
 def new_seed() -> str:
@@ -21,17 +21,13 @@ def new_seed() -> str:
 
 def seal_seed(keys: Keys, clinic_id: UUID, staff_id: UUID, seed: str) -> bytes:
     """Encrypt a seed so that it opens only in its own row."""
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    cipher = AESGCM(keys.keyed_hash("totp.seed"))
-    return nonce + cipher.encrypt(nonce, seed.encode(), clinic_id.bytes + staff_id.bytes)
+    return seal(keys, _SEALED_AS, clinic_id.bytes + staff_id.bytes, seed.encode())
 
 
 def open_seed(keys: Keys, member: StaffMember) -> str:
     """Decrypt the seed of a staff member; raises InvalidTag when it was moved or changed."""
-    sealed = member.totp_seed or b""
-    cipher = AESGCM(keys.keyed_hash("totp.seed"))
-    bound = member.clinic_id.bytes + member.id.bytes
-    return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound).decode()
+    owner = member.clinic_id.bytes + member.id.bytes
+    return open_sealed(keys, _SEALED_AS, owner, member.totp_seed or b"").decode()
 
 
 def accept_code(keys: Keys, member: StaffMember, code: str, *, now: datetime) -> bool:

@@ -47,6 +47,7 @@ def main() -> None:
         lease=timedelta(seconds=settings.lease_seconds),
         batch=int(os.environ.get("CHAOS_BATCH", "100")),
         chunk=int(os.environ.get("CHAOS_CHUNK", "20")),
+        webhooks=parts.webhooks,
     )
     rhythm = Rhythm(
         tick=timedelta(seconds=settings.tick_seconds),

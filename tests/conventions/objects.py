@@ -26,8 +26,10 @@ from recovery_service.models import (
     SiteHoliday,
     StaffAbsence,
 )
+from recovery_service.services import webhooks
 from recovery_service.services.message_replies import reply
 from recovery_service.services.template_versions import NewVersion, save_version
+from recovery_service.services.webhooks import NewWebhook
 from tests.domain.made_up_questionnaires import like_the_rmdq
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
 from tests.plan_rows import materialise, plan_item
@@ -80,7 +82,10 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
     message = _message_of_staff(clinic, patient, now=now)
     advised = report_something(clinic, patient, now=now)
     report = rejected_report(patient, now=now)
+    webhook, event = webhook_of(clinic, now=now)
     return {
+        "webhook_id": str(webhook),
+        "delivery_id": str(event),
         "questionnaire_id": str(questionnaire.id),
         "response_id": str(response.id),
         "message_id": str(message),
@@ -105,6 +110,17 @@ def objects_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime
         "code": f"{TEMPLATE}_{clinic.id.hex[:8]}",
         "number": "1",
     }
+
+
+def webhook_of(clinic: ClinicWithStaff, *, now: datetime) -> tuple[UUID, UUID]:
+    """Return a webhook of the clinic, and an event that was written down for it."""
+    admin, new = clinic.actor("admin"), NewWebhook(url="https://203.0.113.7/x", events=["a.b"])
+    with transaction(clinic.id) as session:
+        # The oldest makes room: a clinic may have a few only.
+        for old in webhooks.webhooks_of(session, admin, before=None, limit=50)[5:]:
+            webhooks.delete_webhook(session, admin, old.id, now=now)
+        made = webhooks.add_webhook(session, parts().keys, admin, new, now=now).endpoint
+        return made.id, webhooks.send_test(session, admin, made.id, now=now).id
 
 
 def restriction_of(clinic: ClinicWithStaff, patient: PatientAtHome, *, now: datetime) -> UUID:
@@ -174,6 +190,8 @@ def objects_of_nobody(clinic: ClinicWithStaff) -> dict[str, str]:
             "questionnaire_id",
             "response_id",
             "message_id",
+            "webhook_id",
+            "delivery_id",
         )
     }
 

@@ -63,7 +63,7 @@ EXPECTED: tuple[tuple[str, set[str]], ...] = (
     (r"POST /questionnaires", CLINICIANS | {"admin"}),
     (r"POST /rules", CLINICIANS),
     (r"\w+ /sandbox/clock", STAFF),
-    (r"\w+ /(clinic|sites|staff|audit-events)(/|$)", {"admin"}),
+    (r"\w+ /(clinic|sites|staff|audit-events|webhooks)(/|$)", {"admin"}),
 )
 REPORT = {
     "date": "2026-03-02",
@@ -104,6 +104,8 @@ BODIES: dict[str, Any] = {
     "PATCH /sites/<>": {"name": "B"},
     "PUT /sites/<>/holidays": {"holidays": [{"day": "2026-12-25"}]},
     "POST /sites/<>/holidays": {"day": "2026-01-01"},
+    "POST /webhooks": {"url": "https://203.0.113.7/x", "events": ["alert.raised"]},
+    "PATCH /webhooks/<>": {"description": "B"},
     "POST /staff": {"email": "a@b.example", "name": "B", "roles": ["admin"]},
     "PATCH /staff/<>": {"name": "B"},
     "POST /staff/<>/absences": {"from": "2026-03-02", "to": "2026-03-03"},

@@ -63,6 +63,7 @@ UNCONDITIONAL = {
     "DELETE /staff/<>/absences/<>": "an absence is never changed",
     "DELETE /staff/me/devices/<>": "one's own, whatever it said",
     "DELETE /tokens/current": "a token is never changed",
+    "DELETE /webhooks/<>": "told nothing more, whatever it said",
     "PATCH /me": "it is the patient's own, and a merge of what is named",
     "PATCH /staff/me/alert-preferences": "it is one's own, and a merge of what is named",
     "PUT /me/devices/<>": "a device reports how it is itself",
@@ -75,7 +76,7 @@ READ_AT = {
     "PATCH /episodes/<>/plan/items/<>": "/episodes/<uuid:episode_id>/plan",
     "DELETE /episodes/<>/plan/items/<>": "/episodes/<uuid:episode_id>/plan",
 }
-ADMINS = ("/clinic", "/sites", "/staff")
+ADMINS = ("/clinic", "/sites", "/staff", "/webhooks")
 
 
 @pytest.fixture

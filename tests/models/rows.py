@@ -353,6 +353,18 @@ def _history(ids: dict[str, UUID]) -> Rows:
             "collection": "appointments",
             "deleted_at": NOW,
         },
+        "webhook_endpoint": {
+            "url": "https://hooks.example/x",
+            "events": ["x.of_no_trigger"],
+            "sealed": token_bytes(32),
+        },
+        "webhook_delivery": {
+            "endpoint_id": ids["webhook_endpoint"],
+            "type": "check_in.recorded",
+            "data": {},
+            "wake_at": NOW,
+            "tried_from": NOW,
+        },
         "audit_event": {
             "at": NOW,
             "actor_kind": "system",

@@ -44,6 +44,8 @@ WORKER: dict[str, set[str]] = {
     "reminder_day": {"DELETE", "INSERT", "SELECT", "UPDATE"},
     "sync_operation": {"DELETE"},
     "tombstone": {"DELETE"},
+    "webhook_delivery": {"DELETE", "INSERT", "SELECT", "UPDATE"},
+    "webhook_endpoint": {"SELECT"},
     "worker_heartbeat": {"DELETE", "INSERT", "SELECT", "UPDATE"},
 }
 WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
@@ -83,6 +85,13 @@ WORKER_COLUMNS: dict[tuple[str, str], set[str]] = {
     ("answered_request", "SELECT"): {"clinic_id", "actor_id", "key_hash", "expires_at"},
     ("sync_operation", "SELECT"): {"received_at"},
     ("tombstone", "SELECT"): {"deleted_at"},
+    ("webhook_endpoint", "UPDATE"): {
+        "failing_since",
+        "disabled_at",
+        "disabled_reason",
+        "version",
+        "updated_at",
+    },
     ("alert", "UPDATE"): {"state", "respond_by", "escalation", "version", "updated_at"},
     ("staff_member", "SELECT"): {
         "clinic_id",
@@ -133,6 +142,8 @@ BEHIND_THE_LOOP = {
     "schedule_rule",
     "sync_operation",
     "tombstone",
+    "webhook_delivery",
+    "webhook_endpoint",
 }
 OWN_CLINIC = "(clinic_id = (NULLIF(current_setting('app.clinic_id'::text, true), ''::text))::uuid)"
 

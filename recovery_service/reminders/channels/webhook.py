@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -78,16 +78,7 @@ class Webhook(PostingChannel):
             raise Unsendable(Dead("no_address"))
         now = self._clock()
         body = _body(message, ttl, now)
-        stamp = str(int(now.timestamp()))
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": "recovery-service",
-            "webhook-id": message.delivery_id,
-            "webhook-timestamp": stamp,
-            "webhook-signature": " ".join(
-                signature(key, message.delivery_id, stamp, body) for key in self._keys
-            ),
-        }
+        headers = signed_headers(self._keys, message.delivery_id, body, now=now)
         return Request(address.address, body, headers)
 
     def read(self, answer: Answer) -> Outcome:
@@ -115,6 +106,20 @@ def _body(message: Message, ttl: int, now: datetime) -> bytes:
         return orjson.dumps(event)
     except orjson.JSONEncodeError:
         raise ValueError("must be text") from None
+
+
+def signed_headers(
+    keys: Iterable[bytes], webhook_id: str, body: bytes, *, now: datetime
+) -> dict[str, str]:
+    """Return the headers of a webhook: its id, the time of this attempt, a signature per key."""
+    stamp = str(int(now.timestamp()))
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "recovery-service",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": stamp,
+        "webhook-signature": " ".join(signature(key, webhook_id, stamp, body) for key in keys),
+    }
 
 
 def signature(key: bytes, webhook_id: str, stamp: str, body: bytes) -> str:
