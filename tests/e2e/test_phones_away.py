@@ -101,7 +101,7 @@ def test_phones_that_were_away_for_a_week_agree_with_the_server(
     place: Installation, postgres: EmbeddedPostgres, own_database: str
 ) -> None:
     """Planted, each seen red: PLANTED."""
-    now = SystemClock()().replace(microsecond=0)
+    now = SystemClock()().replace(second=0, microsecond=0)
     with running_app(settings_for(postgres, own_database), ManualClock(now)) as app:
         with app.app_context():
             clinic = make_clinic(now=now, zone="UTC")
