@@ -42,6 +42,7 @@ from tests.calls import Caller
 from tests.conftest import MONDAY
 from tests.factories import PatientAtHome, make_clinic, make_patient
 from tests.syncing_phones import AnswerLost, SyncingPhone, driver_url, reported
+from tests.troubled_network import Network
 
 WEEKS = int(os.environ.get("RECOVERY_SYNC_WEEKS", "5"))
 STEPS = int(os.environ.get("RECOVERY_LIFE_STEPS", "18"))
@@ -57,33 +58,6 @@ STORED = {
 
 which = st.integers(0, 2)
 picks = st.integers(0, 20)
-
-
-class Network:
-    """Between one phone and the service; counts what the service says it has created."""
-
-    def __init__(self, call: Caller) -> None:
-        self._call = call
-        self.created: list[tuple[str, str]] = []
-        self.trouble, self.turn = "", 0
-
-    def send(self, body: dict[str, Any]) -> tuple[int, Any]:
-        """Send, perhaps twice or in another order; the answer may get lost on its way."""
-        done = body["operations"]
-        if self.trouble == "reordered":
-            self.turn += 1
-            body = body | {"operations": [*done[self.turn % 3 :], *done[: self.turn % 3]][::-1]}
-        for _ in range(2 if self.trouble == "repeated" else 1):
-            answer = self._call("POST", "/me/sync", json=body)
-            told = answer.get_json(force=True)
-            assert answer.status_code == 200, told
-            for each in told["results"]:
-                assert each.get("code") != "internal_error", each
-                if each["status"] == "created":
-                    self.created.append((each["type"], each["id"]))
-        if self.trouble == "lost":
-            raise AnswerLost
-        return 200, told
 
 
 class WeekWithoutNetwork(RuleBasedStateMachine):
@@ -114,7 +88,7 @@ class WeekWithoutNetwork(RuleBasedStateMachine):
             )  # fmt: skip
             session.add(self._visit(self.slow, clinic.site_id, key))
             self.gone = uuid4()
-            session.add(self._visit(self.gone, clinic.site_id, key))
+            session.add(self._visit(self.gone, clinic.site_id, key, state="cancelled"))
         self.nets = [Network(Caller(self.client, it.bearer)) for it in (self.patient, *others)]
         self.phones = [SyncingPhone(it.send, lambda: self.clock().isoformat()) for it in self.nets]
         self.rejected: set[str] = set()
@@ -124,10 +98,13 @@ class WeekWithoutNetwork(RuleBasedStateMachine):
         for phone in self.phones:
             phone.sync()
 
-    def _visit(self, key: Any, site: Any, whose: dict[str, Any]) -> Appointment:
+    def _visit(
+        self, key: Any, site: Any, whose: dict[str, Any], state: str = "booked"
+    ) -> Appointment:
+        """Return a visit; a cancelled one has no reminders, so that it can be deleted alone."""
         return Appointment(
             **whose, id=key, episode_id=self.patient.episode_id, site_id=site, kind="visit",
-            title={"en": "Visit"}, state="booked", starts_at=MONDAY + timedelta(days=40),
+            title={"en": "Visit"}, state=state, starts_at=MONDAY + timedelta(days=40),
             minutes=30, created_at=MONDAY, updated_at=MONDAY,
         )  # fmt: skip
 
@@ -338,11 +315,7 @@ class WeekWithoutNetwork(RuleBasedStateMachine):
 def test_phones_end_up_in_step_whatever_the_week_was(
     app: Flask, client: FlaskClient, clock: ManualClock, app_context: None
 ) -> None:
-    """Planted, each seen red:
-
-    A cursor of the snapshot's xmax alone; a repeat of preferences that is not recognised; no
-    savepoint; tombstones left out; a rejected report not kept; a withdrawal that is no change.
-    """
+    """Staff and three phones, each over a network that loses, repeats and reorders."""
     WeekWithoutNetwork.client, WeekWithoutNetwork.clock = client, clock
     WeekWithoutNetwork.dsn = driver_url(app, "SQLALCHEMY_DATABASE_URI")
     run_state_machine_as_test(  # type: ignore[no-untyped-call] # the package is untyped here

@@ -4,8 +4,8 @@
 
 The first line of standard input says `{origin, network, form_version, seed, phones: [{token,
 occurrences}]}`. Each phone syncs once, queues a week and sends it over `network` until nothing is
-queued. Then a line is written, and one read: whoever else writes has ended by then. At last each phone
-syncs with `origin` itself, as does one that begins anew, and a line tells of each phone
+queued. Then a line is written, and one read: whoever else writes has ended by then. At last each
+phone syncs with `origin` itself, as does one that begins anew, and a line tells of each phone
 `{operations, results, copy, documents, fresh_copy, fresh_documents, lost}`.
 """
 

@@ -100,7 +100,7 @@ class Staff(threading.Thread):
 def test_phones_that_were_away_for_a_week_agree_with_the_server(
     place: Installation, postgres: EmbeddedPostgres, own_database: str
 ) -> None:
-    """Planted, each seen red: PLANTED."""
+    """Nothing is lost, nothing is there twice, and every trouble has happened."""
     now = SystemClock()().replace(second=0, microsecond=0)
     with running_app(settings_for(postgres, own_database), ManualClock(now)) as app:
         with app.app_context():
@@ -150,7 +150,7 @@ def troubles_of(network: str) -> dict[str, int]:
 
 
 def in_step(phone: dict[str, Any]) -> None:
-    """A phone that begins anew is told what this one has."""
+    """Check that a phone that begins anew is told what this one has."""
     assert phone["copy"] == phone["fresh_copy"]
     assert phone["documents"] == phone["fresh_documents"]
     assert len(phone["copy"]["messages"]) > 0

@@ -74,7 +74,7 @@ def serve(port: int, seed: int) -> None:
     network = Network(port, seed)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the library's name
+        def do_POST(self) -> None:
             """Pass a request on, or let the connection break off."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name: self.headers[name] for name in _PASSED_ON}
@@ -84,7 +84,7 @@ def serve(port: int, seed: int) -> None:
             else:
                 self._answer(*answer)
 
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             """Tell what happened."""
             self._answer(200, json.dumps(network.troubles).encode())
 
