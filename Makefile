@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 OLDEST := RECOVERY_TEST_POSTGRES=16
 # What the suite does with hundreds of phones and a dozen lives, with as many as a night allows.
 NIGHTLY := RECOVERY_CHAOS_ROWS=20000 RECOVERY_LIVES=400 RECOVERY_LIFE_STEPS=30 \
-	RECOVERY_SAFETY_EXAMPLES=5000
+	RECOVERY_SAFETY_EXAMPLES=5000 RECOVERY_SYNC_WEEKS=200 RECOVERY_CHAOS_PHONES=50
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
@@ -60,7 +60,8 @@ bench: $(INSTALLED_BENCH) ## measure; ONLY=name,name for some
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 nightly: check walkthrough ## check, the walkthrough, the promises at full size, PostgreSQL 16
-	$(NIGHTLY) $(BIN)/python -m pytest tests/chaos tests/reminders/test_life.py tests/safety_rules
+	$(NIGHTLY) $(BIN)/python -m pytest tests/chaos tests/reminders/test_life.py tests/safety_rules \
+		tests/api/test_sync_in_step.py tests/e2e/test_phones_away.py
 	$(OLDEST) $(PYTEST)
 
 mutants: $(INSTALLED_MUTANTS) ## change the rules' code on purpose, and count what the tests notice

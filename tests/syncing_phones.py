@@ -16,7 +16,7 @@ from recovery_service.clock import ManualClock
 from recovery_service.extensions import parts
 from tests.calls import Caller
 
-COLLECTIONS = ("check_ins", "advice", "appointments")
+COLLECTIONS = ("check_ins", "advice", "appointments", "messages")
 MOST_OPERATIONS = 100
 
 Answer = Mapping[str, Any]

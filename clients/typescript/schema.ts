@@ -6752,7 +6752,7 @@ export interface components {
             code?: string;
             /** @description Pointers into the operation */
             errors?: components["schemas"]["FieldError"][];
-            /** @description With `conflict`: the object that stands */
+            /** @description With `conflict`: the object that stands. With `messages_closed`: whom to call instead, as the route says it */
             stored?: {
                 [key: string]: unknown;
             };
@@ -6775,7 +6775,7 @@ export interface components {
         };
         SyncAnswer: {
             results: components["schemas"]["Result"][];
-            /** @description Objects by collection (`check_ins`, `advice`, `appointments`), each replacing what the phone has under its `id`; and documents (`me`, `plan`, `agenda`, `check_in_form`, `notifications`, `safety_rules`), left out where nothing changed */
+            /** @description Objects by collection (`check_ins`, `advice`, `appointments`, `messages`), each replacing what the phone has under its `id`; and documents (`me`, `plan`, `agenda`, `check_in_form`, `notifications`, `message_thread`, `safety_rules`), left out where nothing changed */
             changes: {
                 [key: string]: unknown;
             };

@@ -16,11 +16,13 @@ from recovery_service.domain.sync_cursors import Scope, SyncCursor
 from recovery_service.extensions import parts
 from recovery_service.services.appointment_views import appointments_of
 from recovery_service.services.check_in_views import as_json
+from recovery_service.services.messages import as_json as message_as_json
 from recovery_service.services.sync_changes import (
     Seen,
     advice_since,
     appointments_since,
     check_ins_since,
+    messages_since,
     responses_to,
     standing,
     tombstones_since,
@@ -78,6 +80,7 @@ def collections(reading: Reading, seen: Seen | None) -> dict[str, list[Any]]:
         "check_ins": [as_json(row) for row in check_ins_since(session, *key, seen)],
         "advice": _advice(session, *key, seen, reading.language),
         "appointments": _appointments(reading, seen),
+        "messages": _messages(reading, seen),
     }
 
 
@@ -105,3 +108,13 @@ def _appointments(reading: Reading, seen: Seen | None) -> list[dict[str, Any]]:
         for view in views
         if view.appointment.id in changed
     ]
+
+
+def _messages(reading: Reading, seen: Seen | None) -> list[dict[str, Any]]:
+    if reading.episode_id is None:
+        return []
+    entries = messages_since(reading.session, reading.clinic_id, reading.episode_id, seen)
+    told = [message_as_json(each, None) for each in entries]
+    for each in told:
+        del each["read"]  # by its number, from the document `message_thread`
+    return told

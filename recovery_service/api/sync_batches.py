@@ -15,13 +15,20 @@ from recovery_service.auth import current_actor, current_patient_id, request_lan
 from recovery_service.database import transaction
 from recovery_service.domain.clock_skew import is_suspect
 from recovery_service.domain.sync_order import Sent, as_it_happened
-from recovery_service.errors import ClientIdReused, FieldError, Invalid, RecoveryError
+from recovery_service.errors import (
+    ClientIdReused,
+    FieldError,
+    Invalid,
+    MessagesClosed,
+    RecoveryError,
+)
 from recovery_service.extensions import parts
 from recovery_service.services.check_ins import take_turn
 from recovery_service.services.occurrence_locks import lock_plan
 from recovery_service.services.rejected_reports import keep_rejected
 from recovery_service.services.sync_operations import (
     BUSY,
+    CONFLICT,
     CREATED,
     DUPLICATE,
     REJECTED,
@@ -68,9 +75,10 @@ class _Results:
         if tried.error is not None:
             told["code"] = tried.error.code
             told["errors"] = [each._asdict() for each in pointed(tried.error)]
-        stored = tried.error.stored if isinstance(tried.error, ClientIdReused) else None
+        instead = isinstance(tried.error, ClientIdReused | MessagesClosed)
+        stored = getattr(tried.error, "stored", None) if instead else None
         if stored is not None:
-            shown = kind.stored if kind else None
+            shown = kind.stored if kind and tried.status == CONFLICT else None
             told["stored"] = stored if shown is None else shown.dump(stored)
         self.of[sent["id"]] = told
 

@@ -23,6 +23,8 @@ from recovery_service.extensions import parts
 from recovery_service.services.agenda import agenda
 from recovery_service.services.device_plan import read_device_plan
 from recovery_service.services.me import STATEMENT, Opening, read_me
+from recovery_service.services.message_reads import thread_of, unread_by
+from recovery_service.services.messages import PATIENT
 from recovery_service.services.my_plan import my_plan
 from recovery_service.services.notifications import inbox, notification_as_json
 from recovery_service.services.safety_rules import etag_of, safety_rules_of
@@ -120,6 +122,16 @@ def _notifications(reading: Reading) -> Any:
     ]
 
 
+def _message_thread(reading: Reading) -> Any:
+    episode = current_episode(reading.session, reading.clinic_id, reading.patient_id)
+    thread = thread_of(reading.session, episode)
+    return {
+        "read_by_me": thread.patient_read if thread else 0,
+        "read_by_care_team": thread.staff_read if thread else 0,
+        "unread": unread_by(reading.session, thread, PATIENT),
+    }
+
+
 def _safety_rules(reading: Reading) -> Any:
     signed = safety_rules_of(
         reading.session,
@@ -139,6 +151,7 @@ DOCUMENTS: Mapping[str, Callable[[Reading], Any]] = MappingProxyType(
         "agenda": _agenda,
         "check_in_form": _form,
         "notifications": _notifications,
+        "message_thread": _message_thread,
         "safety_rules": _safety_rules,
     }
 )

@@ -16,6 +16,7 @@ import marshmallow
 from recovery_service.api.notifications import delivery_of
 from recovery_service.api.schemas.base import ResponseSchema
 from recovery_service.api.schemas.me import MeRequest
+from recovery_service.api.schemas.messages import MessageRequest, MessageSchema
 from recovery_service.api.schemas.my_advice import AdviceResponseRequest, AdviceResponseSchema
 from recovery_service.api.schemas.my_appointments import ResponseRequest, StoredResponseSchema
 from recovery_service.api.schemas.my_check_ins import CheckInRequest, CheckInSchema
@@ -26,7 +27,7 @@ from recovery_service.domain.check_ins import NewCheckIn
 from recovery_service.errors import Invalid, InvalidField, NoSuchObject
 from recovery_service.http_errors import field_errors
 from recovery_service.models import Patient
-from recovery_service.services import advice, appointment_responses, occurrences
+from recovery_service.services import advice, appointment_responses, messages, occurrences
 from recovery_service.services.appointment_responses import NewResponse
 from recovery_service.services.check_in_answers import answer
 from recovery_service.services.check_ins import Reporter, record_among_others
@@ -155,6 +156,15 @@ def _appointment_response(batch: Batch, read: Read) -> Done:
     return Done(repeated=answered.repeated, told={"response": told})
 
 
+def _message(batch: Batch, read: Read) -> Done:
+    now, language = batch.now, batch.language
+    sent = messages.send(
+        batch.session, batch.content, batch.actor, read.content, now=now, language=language
+    )
+    told = messages.answer(batch.content, sent, now=now, language=language)
+    return Done(repeated=sent.repeated, told=told)
+
+
 def _uuid(text: str, kind: str) -> UUID:
     try:
         return UUID(text)
@@ -200,6 +210,12 @@ OPERATIONS: Mapping[str, OperationType] = MappingProxyType(
             perform=_appointment_response,
             target="appointment_id",
             stored=_APPOINTMENT_RESPONSE,
+        ),
+        "message": OperationType(
+            request=MessageRequest(),
+            perform=_message,
+            happened=lambda new: new.written_at,
+            stored=MessageSchema(),
         ),
     }
 )

@@ -11,6 +11,7 @@ from recovery_service.models.base import (
     OptionalReference,
     PrimaryKey,
     Reference,
+    Synced,
     health,
     operational,
 )
@@ -57,7 +58,7 @@ class MessageThread(Base):
     staff_read_at: Mapped[datetime | None] = operational()
 
 
-class Message(Base):
+class Message(Synced, Base):
     """One message; the client chooses its id, and nobody can change or delete it.
 
     ``written_at`` is the client's clock, ``received_at`` ours. ``sounds`` says which word
@@ -90,7 +91,7 @@ class Message(Base):
     received_at: Mapped[datetime] = operational()
 
 
-class MessageWithdrawal(Base):
+class MessageWithdrawal(Synced, Base):
     """A staff message that was entered in error: kept, and shown to nobody any more."""
 
     __tablename__ = "message_withdrawal"

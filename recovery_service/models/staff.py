@@ -13,6 +13,7 @@ from recovery_service.models.base import (
     PrimaryKey,
     Reference,
     Stamped,
+    Synced,
     Versioned,
     contact,
     identifying,
@@ -22,11 +23,12 @@ from recovery_service.models.base import (
 from recovery_service.models.keys import of_clinic, within_clinic
 
 
-class StaffMember(Versioned, Base):
+class StaffMember(Synced, Versioned, Base):
     """A person who works for the clinic, with one or more roles.
 
     ``alert_mail`` is the least pressing tier of alert of which a mail is wanted, or `none`;
     ``alert_push`` the same of a push. So what is more pressing never comes by fewer ways.
+    Phones hold the name, as the author of messages: ``changed_in`` is the name's alone.
     """
 
     __tablename__ = "staff_member"

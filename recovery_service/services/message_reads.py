@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from recovery_service.domain.access import Actor
@@ -50,7 +50,15 @@ def entries_of(
     session: Session, clinic_id: UUID, episode_id: UUID, *, before: int | None, limit: int
 ) -> list[Entry]:
     """Return an episode's messages, newest first, one more than `limit`."""
-    wanted = (
+    wanted = thread_entries(clinic_id, episode_id).limit(limit + 1)
+    if before is not None:
+        wanted = wanted.where(Message.number < before)
+    return [Entry(*row) for row in session.execute(wanted)]
+
+
+def thread_entries(clinic_id: UUID, episode_id: UUID) -> Select[Message, str, datetime]:
+    """Return what selects the columns of each `Entry` of an episode, newest first."""
+    return (
         select(Message, StaffMember.name, MessageWithdrawal.at)
         .outerjoin(
             StaffMember,
@@ -63,11 +71,7 @@ def entries_of(
         )
         .where(Message.clinic_id == clinic_id, Message.episode_id == episode_id)
         .order_by(Message.number.desc())
-        .limit(limit + 1)
     )
-    if before is not None:
-        wanted = wanted.where(Message.number < before)
-    return [Entry(*row) for row in session.execute(wanted)]
 
 
 def thread_of(session: Session, episode: Episode) -> MessageThread | None:

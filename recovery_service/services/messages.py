@@ -38,7 +38,7 @@ from recovery_service.models import (
 )
 from recovery_service.services.alerting import Advised, Reported, raise_alerts
 from recovery_service.services.check_in_judgement import as_told
-from recovery_service.services.check_ins import TURN, TURNS, asking
+from recovery_service.services.check_ins import asking, take_turn
 from recovery_service.services.device_plan import devices_owed_sync
 from recovery_service.services.episode_watch import Watched, watched_episode
 from recovery_service.services.message_answers import closed, said
@@ -79,6 +79,8 @@ def send(
     watched = watched_episode(
         session, content, actor.clinic_id, episode.id, device_id=actor.device_id, now=now
     )
+    # Before the thread, as a sync has it: two who lock in two orders wait for each other.
+    take_turn(session, actor.id)
     thread = locked_thread(session, episode, now=now)
     stored = stored_message(session, episode, new, sender=PATIENT)
     if stored is not None:
@@ -188,13 +190,12 @@ def _raise(
     session: Session, content: Content, clinic_id: UUID, watched: Watched, new: NewMessage, *,
     now: datetime,
 ) -> Sequence[Advised]:  # fmt: skip
-    """Raise alerts as a check-in does: of one patient's words one is judged at a time."""
+    """Raise alerts as a check-in does; the patient's turn has been taken."""
     today = local_date(watched.time_zone, now)
     judged = judge_message(content, new, watched.situation(now), now=now)
     if not judged:
         return ()
     ask = asking(session)
-    ask((TURN, {"turn": watched.patient_id.int % TURNS}))
     reported = Reported(
         clinic_id=clinic_id,
         patient_id=watched.patient_id,

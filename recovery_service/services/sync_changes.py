@@ -20,9 +20,14 @@ from recovery_service.models import (
     Appointment,
     CheckIn,
     Episode,
+    Message,
+    MessageWithdrawal,
     Site,
+    StaffMember,
     Tombstone,
 )
+from recovery_service.services.message_reads import thread_entries
+from recovery_service.services.messages import Entry
 
 
 class _Snapshot(UserDefinedType[str]):
@@ -162,6 +167,17 @@ def appointments_since(
             )
         )
     )
+
+
+def messages_since(
+    session: Session, clinic_id: UUID, episode_id: UUID, seen: Seen | None
+) -> list[Entry]:
+    """Return what was written, withdrawn, or has an author of another name, newest first."""
+    changed = (Message.changed_in, MessageWithdrawal.changed_in, StaffMember.changed_in)
+    wanted = thread_entries(clinic_id, episode_id).where(
+        or_(*(unseen(each, seen) for each in changed))
+    )
+    return [Entry(*row) for row in session.execute(wanted)]
 
 
 def tombstones_since(

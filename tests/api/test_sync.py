@@ -14,6 +14,7 @@ from sqlalchemy import select, text, update
 
 from recovery_service.api import sync_operations
 from recovery_service.api.schemas.sync import SyncAnswerSchema
+from recovery_service.api.sync_documents import DOCUMENTS
 from recovery_service.clock import ManualClock
 from recovery_service.database import transaction
 from recovery_service.models import (
@@ -29,7 +30,14 @@ from tests.calls import Caller
 from tests.conftest import MONDAY
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
 from tests.plan_rows import materialise, plan_item
-from tests.syncing_phones import SyncingPhone, driver_url, phone_by, reported, statuses
+from tests.syncing_phones import (
+    COLLECTIONS,
+    SyncingPhone,
+    driver_url,
+    phone_by,
+    reported,
+    statuses,
+)
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -68,11 +76,10 @@ def test_everything_comes_with_the_first_answer_and_nothing_with_the_second(
     assert statuses(first) == ["created"]
     assert first["resync"] is True
     assert len(first["changes"]["check_ins"]) == 1
-    documents = {"me", "plan", "agenda", "check_in_form", "notifications", "safety_rules"}
-    assert set(phone.documents) == documents
+    assert set(phone.documents) == {"me", *DOCUMENTS}
     second = phone.sync()
     assert second["resync"] is False
-    assert second["changes"] == {"check_ins": [], "advice": [], "appointments": []}
+    assert second["changes"] == {name: [] for name in COLLECTIONS}
     assert second["tombstones"] == []
 
 

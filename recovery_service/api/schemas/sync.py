@@ -68,7 +68,12 @@ class ResultSchema(ResponseSchema):
     errors = fields.List(
         fields.Nested(FieldErrorSchema), metadata={"description": "Pointers into the operation"}
     )
-    stored = fields.Dict(metadata={"description": "With `conflict`: the object that stands"})
+    stored = fields.Dict(
+        metadata={
+            "description": "With `conflict`: the object that stands. With `messages_closed`: whom "
+            "to call instead, as the route says it"
+        }
+    )
 
 
 class TombstoneSchema(ResponseSchema):
@@ -98,9 +103,11 @@ class SyncAnswerSchema(ResponseSchema):
         keys=fields.String(),
         required=True,
         metadata={
-            "description": "Objects by collection (`check_ins`, `advice`, `appointments`), each "
+            "description": "Objects by collection (`check_ins`, `advice`, `appointments`, "
+            "`messages`), each "
             "replacing what the phone has under its `id`; and documents (`me`, `plan`, `agenda`, "
-            "`check_in_form`, `notifications`, `safety_rules`), left out where nothing changed"
+            "`check_in_form`, `notifications`, `message_thread`, `safety_rules`), left out where "
+            "nothing changed"
         },
     )
     tombstones = fields.List(fields.Nested(TombstoneSchema), required=True)
