@@ -1,9 +1,31 @@
 """Between a phone and the application: answers get lost, requests come twice or out of order."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import select
+
+from recovery_service.database import transaction
+from recovery_service.models import (
+    AdviceResponse,
+    AppointmentResponse,
+    CheckIn,
+    Message,
+    OccurrenceAction,
+    SyncOperation,
+)
 from tests.calls import Caller
-from tests.syncing_phones import AnswerLost
+from tests.factories import PatientAtHome
+from tests.syncing_phones import AnswerLost, SyncingPhone
+
+STORED: dict[str, Any] = {
+    "check_in": CheckIn,
+    "message": Message,
+    "occurrence_action": OccurrenceAction,
+    "advice_response": AdviceResponse,
+    "appointment_response": AppointmentResponse,
+    "preferences": SyncOperation,
+}
 
 
 class Network:
@@ -31,3 +53,25 @@ class Network:
         if self.trouble == "lost":
             raise AnswerLost
         return 200, told
+
+
+def nothing_lost_nothing_twice(
+    patient: PatientAtHome,
+    phones: Sequence[SyncingPhone],
+    nets: Sequence[Network],
+    shown: set[str],
+) -> None:
+    """Check what phones were told against the rows; `shown` are the rejected that staff see."""
+    created = [each for net in nets for each in net.created]
+    assert len(created) == len(set(created)), "nothing is done twice"
+    results = [each for phone in phones for each in phone.results.values()]
+    taken = {(r["type"], r["id"]) for r in results if r["status"] in ("created", "duplicate")}
+    assert taken == set(created), "what is acknowledged was done"
+    with transaction(patient.clinic_id) as session:
+        for kind, model in STORED.items():
+            rows = {str(each) for each in session.scalars(select(model.id))}
+            assert {key for name, key in created if name == kind} <= rows, kind
+        reports = {str(each) for each in session.scalars(select(CheckIn.id))}
+    assert reports == {key for name, key in created if name == "check_in"}
+    rejected = {r["id"] for r in results if (r["type"], r["status"]) == ("check_in", "rejected")}
+    assert shown == rejected

@@ -111,7 +111,7 @@ def test_phones_that_were_away_for_a_week_agree_with_the_server(
         place.start("web")
         patients = [patient for patient, _ in made]
         staff = Staff(Caller(place.origin, bearer), patients, now)
-        told = {"origin": place.origin, "form_version": version, "seed": SEED}
+        told: dict[str, Any] = {"origin": place.origin, "form_version": version, "seed": SEED}
         with process("tests.fakes.flaky_network", f"{place.port}", f"{SEED}") as (_, heard):
             told["network"] = f"http://127.0.0.1:{int(heard.readline())}"
             told["phones"] = [given for _, given in made]
