@@ -36,8 +36,9 @@ help: ## say what can be done
 demo: $(INSTALLED) ## open a demo clinic; PORT chooses the port
 	@exec $(BIN)/recovery-service demo
 
-test: $(INSTALLED_DEV) $(PACKAGES) ## run the whole suite; `check` has its database part on PostgreSQL 16, too
+test: $(INSTALLED_DEV) $(PACKAGES) ## run the whole suite, and its database part on PostgreSQL 16
 	$(PYTEST)
+	$(OLDEST) $(PYTEST) -m database
 
 check: static $(PACKAGES) ## format, lint, types, import rules, and the suite with branch coverage
 	$(PYTEST) --cov --cov-report=term-missing:skip-covered

@@ -33,19 +33,33 @@ from recovery_service.reminders.work import Transaction, run
 #: A site that has meanwhile told no hours: asked again, so that it is not forgotten.
 _ANYWAY = timedelta(days=1)
 
+# Patient by patient: of what lapses together the patient hears once, however many workers there
+# are. Who comes after another has done it finds the rows as they are by then.
 _LAPSED = """
+WITH due AS MATERIALIZED (
+    SELECT clinic_id, patient_id
+      FROM alert
+     WHERE state = 'open' AND respond_by <= %(now)s AND escalation < %(most)s
+     GROUP BY clinic_id, patient_id
+     ORDER BY min(respond_by)
+     LIMIT %(batch)s
+), held AS MATERIALIZED (
+    SELECT clinic_id, patient_id
+      FROM due
+     WHERE pg_try_advisory_xact_lock(hashtextextended('escalation.' || patient_id::text, 0))
+)
 SELECT a.clinic_id, a.id, a.patient_id, a.tier, a.escalation, a.assigned_to, p.time_zone,
        s.time_zone, s.opening_hours::text,
        ARRAY(SELECT h.day FROM site_holiday h
               WHERE h.clinic_id = s.clinic_id AND h.site_id = s.id
                 AND h.day BETWEEN %(now)s::date - 1 AND %(now)s::date + 61)
-  FROM alert a
+  FROM held h
+  JOIN alert a ON a.clinic_id = h.clinic_id AND a.patient_id = h.patient_id
   JOIN patient p ON p.clinic_id = a.clinic_id AND p.id = a.patient_id
   JOIN episode e ON e.clinic_id = a.clinic_id AND e.id = a.episode_id
   JOIN site s ON s.clinic_id = e.clinic_id AND s.id = e.site_id
  WHERE a.state = 'open' AND a.respond_by <= %(now)s AND a.escalation < %(most)s
  ORDER BY a.respond_by
- LIMIT %(batch)s
    FOR UPDATE OF a SKIP LOCKED
 """
 
@@ -100,10 +114,10 @@ class _Lapsed(NamedTuple):
 
 
 def escalate(transaction: Transaction, policy: AlertPolicy, *, now: datetime, batch: int) -> int:
-    """Pass on at most `batch` alerts whose time has lapsed; return how many.
+    """Pass on what has lapsed of at most `batch` patients; return how many alerts that were.
 
     Three statements, whatever the number. A colleague who looks at one at this moment keeps
-    it: what is locked is left alone.
+    it: what is locked is left alone. So is a patient whom another worker has in hand.
     """
     with transaction() as session:
         rows = run(session, _LAPSED, {"now": now, "most": MOST, "batch": batch})
