@@ -4415,6 +4415,46 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        FhirEntry: {
+            /** @example urn:uuid:5f0c6d1e-9a54-4f3b */
+            fullUrl: string;
+            /**
+             * @example {
+             *       "resourceType": "QuestionnaireResponse",
+             *       "identifier": {
+             *         "system": "urn:made-up",
+             *         "value": "7"
+             *       },
+             *       "questionnaire": "https://clinic.example/fhir/Questionnaire/odi|1",
+             *       "status": "completed",
+             *       "authored": "2026-04-10T08:00:00Z",
+             *       "item": [
+             *         {
+             *           "linkId": "1",
+             *           "answer": [
+             *             {
+             *               "valueCoding": {
+             *                 "code": "a"
+             *               }
+             *             }
+             *           ]
+             *         }
+             *       ]
+             *     }
+             */
+            resource: {
+                [key: string]: unknown;
+            };
+        };
+        FhirBundle: {
+            /** @enum {string} */
+            resourceType: "Bundle";
+            /** @enum {string} */
+            type: "collection";
+            /** Format: date-time */
+            timestamp: string;
+            entry: components["schemas"]["FhirEntry"][];
+        };
         Reading: {
             score: number;
             /** Format: date */
@@ -8119,7 +8159,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9690,7 +9733,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10284,7 +10330,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10384,7 +10433,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10575,7 +10627,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11415,7 +11470,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11843,7 +11901,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12507,7 +12568,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13014,7 +13078,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13349,7 +13416,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13821,6 +13891,7 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["QuestionnaireResponse"];
+                    "application/fhir+json": components["schemas"]["FhirBundle"];
                 };
             };
             /**
@@ -15738,7 +15809,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -15847,7 +15921,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -16355,7 +16432,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -16729,7 +16809,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -17439,7 +17522,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -17816,7 +17902,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -24194,7 +24283,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -24632,7 +24724,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -25312,7 +25407,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -26554,7 +26652,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -27104,7 +27205,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -27623,7 +27727,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -28448,7 +28555,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -28693,7 +28803,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -29573,7 +29686,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description - `invalid`: The request is well-formed but says something that cannot be. */
+            /**
+             * @description - `invalid`: The request is well-formed but says something that cannot be.
+             *     - `invalid_cursor`: The cursor is not one that this list gave out; begin again without it.
+             */
             422: {
                 headers: {
                     [name: string]: unknown;

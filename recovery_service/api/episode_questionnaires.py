@@ -10,6 +10,7 @@ from flask import Response, jsonify
 from recovery_service.api.blueprint import ApiBlueprint
 from recovery_service.api.pagination import Keyset, Page, PageArguments, PageRequest
 from recovery_service.api.schemas.fhir_questionnaire_responses import (
+    FhirBundle,
     FhirQuestionnaireResponse,
 )
 from recovery_service.api.schemas.questionnaire_responses import (
@@ -129,6 +130,7 @@ def create_fhir(resource: dict[str, Any], episode_id: UUID) -> tuple[dict[str, A
 @allow(*CARE)
 @blueprint.query(FormatArguments)
 @blueprint.response(200, QuestionnaireResponseSchema)
+@blueprint.alt_response(200, schema=FhirBundle, content_type=FHIR)  # type: ignore[untyped-decorator] # the package is untyped
 def show(wanted: dict[str, str], episode_id: UUID, response_id: UUID) -> Any:
     """Show a response, or as FHIR R4: a Bundle of the QuestionnaireResponse and its score."""
     actor, now, content = current_actor(), request_time(), parts().content

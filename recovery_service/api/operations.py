@@ -31,6 +31,7 @@ _OF_A_BODY = ("malformed", "malformed_json", "too_large", "unsupported_media_typ
 _OF_A_TOKEN = ("not_authenticated", "session_expired", "access_ended")
 _OF_A_ROLE = ("not_allowed",)
 _OF_ANY = ("invalid", "unavailable")
+_OF_A_PAGE = ("invalid_cursor",)
 _OF_A_GUARD: Mapping[str, tuple[str, ...]] = {
     KEY: (
         "idempotency_key_missing",
@@ -184,6 +185,8 @@ def _codes(
         codes.update(_OF_A_BODY)
     if any(each["in"] == "path" for each in takes):
         codes.add("not_found")
+    if any((each["in"], each["name"]) == ("query", "cursor") for each in takes):
+        codes.update(_OF_A_PAGE)
     return codes
 
 

@@ -62,6 +62,25 @@ def test_each_operation_is_documented_as_its_view_is_declared(
                 assert response["description"].startswith("- `")
 
 
+def test_a_list_in_pages_says_that_a_cursor_may_be_refused(published: dict[str, Any]) -> None:
+    """Planted: codes of a page left out; only lists whose view decodes the cursor itself had one."""
+    lists = [
+        each
+        for _, _, each in operations(published)
+        if any(taken["name"] == "cursor" for taken in each.get("parameters", ()))
+    ]
+    assert len(lists) > 10
+    for each in lists:
+        assert "- `invalid_cursor`" in each["responses"]["422"]["description"], each["operationId"]
+
+
+def test_a_response_as_fhir_is_among_the_answers(published: dict[str, Any]) -> None:
+    """Planted: the Bundle not declared."""
+    path = "/api/v1/episodes/{episode_id}/questionnaire-responses/{response_id}"
+    content = published["paths"][path]["get"]["responses"]["200"]["content"]
+    assert content.keys() == {"application/json", "application/fhir+json"}
+
+
 def test_every_operation_has_a_name_of_its_own(published: dict[str, Any]) -> None:
     names = [each["operationId"] for _, _, each in operations(published)]
     assert len(names) == len(set(names)) > 100

@@ -24,7 +24,7 @@ FREE = {
     "RevisionView.phases", "Template.content", "BroughtItemRequest.rule",
     "FhirQuestionnaireResponse.identifier", "FhirQuestionnaireResponse.item",
     "FhirQuestionnaireResponse.subject", "OperationRequest.payload", "RejectedReport.payload",
-    "Result.stored", "SyncAnswer.changes",
+    "FhirEntry.resource", "Result.stored", "SyncAnswer.changes",
 }  # fmt: skip
 
 # What openapi-generator says of every document of its kind, or renames without harm.

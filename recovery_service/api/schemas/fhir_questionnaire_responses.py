@@ -1,7 +1,8 @@
 """Answers to a questionnaire as other systems of health care write them down."""
 
-from marshmallow import INCLUDE, Schema, fields
+from marshmallow import INCLUDE, Schema, fields, validate
 
+from recovery_service.api.schemas.base import ResponseSchema
 from recovery_service.domain.questionnaire_response_import import STATUSES
 
 _FHIR_EXAMPLE = {
@@ -44,3 +45,19 @@ class FhirQuestionnaireResponse(Schema):
     item = fields.Raw(
         metadata={"type": "array", "items": {"type": "object"}, "example": _FHIR_EXAMPLE["item"]}
     )
+
+
+class FhirEntry(ResponseSchema):
+    """One resource of a Bundle."""
+
+    fullUrl = fields.String(required=True, metadata={"example": "urn:uuid:5f0c6d1e-9a54-4f3b"})  # noqa: N815
+    resource = fields.Dict(required=True, metadata={"example": _FHIR_EXAMPLE})
+
+
+class FhirBundle(ResponseSchema):
+    """A response as FHIR R4: the QuestionnaireResponse, and its score as an Observation."""
+
+    resourceType = fields.String(required=True, validate=validate.Equal("Bundle"))  # noqa: N815
+    type = fields.String(required=True, validate=validate.Equal("collection"))
+    timestamp = fields.AwareDateTime(required=True)
+    entry = fields.List(fields.Nested(FhirEntry), required=True)
