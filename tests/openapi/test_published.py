@@ -63,7 +63,7 @@ def test_each_operation_is_documented_as_its_view_is_declared(
 
 
 def test_a_list_in_pages_says_that_a_cursor_may_be_refused(published: dict[str, Any]) -> None:
-    """Planted: codes of a page left out; only lists whose view decodes the cursor itself had one."""
+    """Planted: the codes of a page left out."""
     lists = [
         each
         for _, _, each in operations(published)
