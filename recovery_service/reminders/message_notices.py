@@ -120,4 +120,6 @@ def _read(row: Any, now: datetime) -> Notice:
     )
 
 
-BOOK = Book(name="message_notices", claim=_CLAIM, settle=_SETTLE, read=_read)
+BOOK = Book(
+    name="message_notices", table="message_notice", claim=_CLAIM, settle=_SETTLE, read=_read
+)

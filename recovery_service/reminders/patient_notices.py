@@ -140,7 +140,9 @@ ON CONFLICT DO NOTHING
 def book_of(policy: AlertPolicy) -> Book:
     """Return the book, by a policy that says what quiet hours do to which tier."""
     read: Callable[[Any, datetime], Notice] = partial(_read, policy)
-    return Book(name="patient_notices", claim=_CLAIM, settle=_SETTLE, read=read)
+    return Book(
+        name="patient_notices", table="patient_notice", claim=_CLAIM, settle=_SETTLE, read=read
+    )
 
 
 def _read(policy: AlertPolicy, row: Any, now: datetime) -> Notice:

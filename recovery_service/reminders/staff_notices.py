@@ -95,4 +95,4 @@ def _message(its_id: UUID, cause: str, language: str) -> Message:
     )
 
 
-BOOK = Book(name="notices", claim=_CLAIM, settle=_SETTLE, read=_read)
+BOOK = Book(name="notices", table="staff_notice", claim=_CLAIM, settle=_SETTLE, read=_read)

@@ -104,7 +104,15 @@ RETURNING id
 def book_of(keys: Keys, through: Channel) -> Book:
     """Return where events for integrators are kept; their secrets open with `keys`."""
     read = partial(_read, keys)
-    return Book(name=NAME, claim=_CLAIM, settle=_SETTLE, read=read, life=LIFE, through=through)
+    return Book(
+        name=NAME,
+        table="webhook_delivery",
+        claim=_CLAIM,
+        settle=_SETTLE,
+        read=read,
+        life=LIFE,
+        through=through,
+    )
 
 
 def forget(transaction: Transaction, *, now: datetime, batch: int) -> int:

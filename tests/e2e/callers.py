@@ -11,7 +11,11 @@ _SECONDS = 30
 
 
 class Refused(AssertionError):
-    """The service answered otherwise than it should have."""
+    """The service answered otherwise than it should have; `status` is what it said."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Caller:
@@ -33,7 +37,8 @@ class Caller:
             method, self._base + path, json=body, headers=headers, timeout=_SECONDS
         )
         if answer.status_code != expect:
-            raise Refused(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")
+            said = f"{method} {path}: {answer.status_code} {answer.text[:2000]}"
+            raise Refused(said, answer.status_code)
         return answer.json() if answer.content else None
 
     def get(self, path: str) -> Any:
