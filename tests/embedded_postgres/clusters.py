@@ -1,6 +1,7 @@
 """What the tests of the embedded PostgreSQL do to a cluster, and ask of it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import psycopg
 
 from recovery_service.embedded_postgres import EmbeddedPostgres
 from recovery_service.embedded_postgres._account import Account
+from recovery_service.embedded_postgres._binaries import find_binaries
 
 ROOT = os.geteuid() == 0
 ROLES = ("recovery_migrator", "recovery_app", "recovery_worker", "recovery_backup")
@@ -77,10 +79,28 @@ one.stop()
 """
 
 
-def holder(folder: Path, *, uid: int = 0, gid: int = 0) -> subprocess.Popen[str]:
+SOURCE = Path(__file__).parents[2]
+
+
+def packages_for_everybody(folder: Path) -> Path:
+    """Copy what a cluster needs to where anybody can read it, and return that folder.
+
+    A checkout may lie where its owner alone can pass.
+    """
+    wheel = find_binaries(18).parents[1]
+    shutil.copytree(wheel, folder / wheel.name)
+    shutil.copytree(wheel.with_name(f"{wheel.name}.libs"), folder / f"{wheel.name}.libs")
+    ours = Path("recovery_service")
+    shutil.copytree(SOURCE / ours / "embedded_postgres", folder / ours / "embedded_postgres")
+    shutil.copy(SOURCE / ours / "__init__.py", folder / ours)
+    return folder
+
+
+def holder(
+    folder: Path, *, uid: int = 0, gid: int = 0, source: Path = SOURCE
+) -> subprocess.Popen[str]:
     """Start another process that starts the cluster, and stops it when its input ends."""
-    source = str(Path(__file__).parents[2])
-    script = PROCESS.format(source=source, folder=str(folder), uid=uid, gid=gid)
+    script = PROCESS.format(source=str(source), folder=str(folder), uid=uid, gid=gid)
     return subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -29,6 +29,7 @@ from tests.embedded_postgres.clusters import (
     first_line,
     holder,
     kept,
+    packages_for_everybody,
     remember,
 )
 
@@ -43,7 +44,8 @@ def test_an_ordinary_user_runs_it_as_themselves(place: Path) -> None:
     home = place / "home"
     home.mkdir(mode=0o700)
     os.chown(home, uid, gid)
-    process = holder(home / "c", uid=uid if ROOT else 0, gid=gid)
+    packages = packages_for_everybody(place / "packages")
+    process = holder(home / "c", uid=uid if ROOT else 0, gid=gid, source=packages)
     assert int(first_line(process)) > 0
     assert {(home / "c").stat().st_uid, (home / "c/data").stat().st_uid} == {uid}
     process.communicate("")
