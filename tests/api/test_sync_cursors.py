@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
 from itertools import count, takewhile
 from typing import Any
 from uuid import UUID, uuid4
@@ -205,6 +206,21 @@ def test_among_many_who_write_at_once_a_phone_misses_nothing_and_hears_nothing_t
 def cursor(snapshot: str = "10:20:10,15") -> SyncCursor:
     scope = Scope(database="1.00000001.5", patient_id=uuid4(), episode_id=None, language="en")
     return SyncCursor(scope=scope, snapshot=snapshot, at=MONDAY, documents={"me": "ab"})
+
+
+def test_a_cursor_goes_on_in_its_own_scope_alone() -> None:
+    """Planted: the patient left out; an episode tells patients apart, and somebody has none."""
+    made = cursor()
+    assert made.goes_on(made.scope, now=MONDAY)
+    others: dict[str, Any] = {
+        "database": "10.00000001.5",
+        "patient_id": uuid4(),
+        "episode_id": uuid4(),
+        "language": "tr",
+    }
+    assert others.keys() == {each.name for each in fields(Scope)}
+    for name, value in others.items():
+        assert not made.goes_on(replace(made.scope, **{name: value}), now=MONDAY), name
 
 
 def test_a_cursor_comes_back_as_it_was_and_is_nobody_elses() -> None:
