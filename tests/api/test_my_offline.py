@@ -1,7 +1,7 @@
 """What a phone keeps for a week without a network.
 
 Defects planted, each seen red here: today's form on every date; the agenda of seven days; the
-monitoring's sentence in another language than the rest.
+plan in another language than the rest.
 """
 
 from datetime import timedelta

@@ -17,6 +17,7 @@ from recovery_service.api import representations
 from recovery_service.api.representations import LEAST_BYTES
 from recovery_service.clock import ManualClock
 from tests.conftest import MONDAY
+from tests.dashboard.browser import signed_in
 from tests.factories import ClinicWithStaff, PatientAtHome, make_patient
 from tests.phones import Phone, enrolment, new_code, phone_of
 from tests.plan_rows import materialise, plan_item
@@ -193,6 +194,18 @@ def test_an_answer_with_a_secret_is_never_compressed(
     signed = app.test_client().get("/sign-in", headers={"Accept-Encoding": "br"})
     assert signed.status_code == 200
     assert "Content-Encoding" not in signed.headers
+
+
+def test_a_page_that_repeats_what_was_searched_beside_a_token_is_not_compressed(
+    app: Flask, clinic: ClinicWithStaff
+) -> None:
+    """Planted: the limits to the API and to JSON lifted, of which either by itself is enough."""
+    browser = signed_in(app, clinic)
+    page = browser.client.get("/?q=Test", headers={"Accept-Encoding": "br"})
+    assert page.status_code == 200
+    assert "csrf" in page.text
+    assert page.content_length is None or page.content_length > 1_400
+    assert "Content-Encoding" not in page.headers
 
 
 def test_a_report_of_problems_is_as_it_is(phone: Phone) -> None:
