@@ -70,9 +70,7 @@ def devices() -> dict[str, Any]:
 @allow(*STAFF)
 @blueprint.arguments(StaffDeviceRequest)
 @blueprint.response(200, StaffDeviceSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
-    201, schema=StaffDeviceSchema, description="A browser that was not known"
-)
+@blueprint.alt_response(201, schema=StaffDeviceSchema, description="A browser that was not known")
 def put(new: NewStaffDevice, staff_device_id: UUID) -> tuple[StaffDevice, int]:
     """Tell me in this browser; a push names no patient and nothing that was reported."""
     try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 import marshmallow
 from flask import current_app, request
@@ -133,6 +133,11 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc] # the package is untyped
         decorate: Decorator = super().response(status_code, schema, **options)
         return decorate
 
+    def alt_response(self, status_code: int, *args: Any, **options: Any) -> Decorator:
+        """Say that a view may answer otherwise, too."""
+        decorate: Decorator = super().alt_response(status_code, *args, **options)
+        return decorate
+
     def arguments(self, schema: SchemaLike, **options: Any) -> Decorator:
         """Read arguments from the body, or from `location`, and pass them on."""
         built = schema() if isinstance(schema, type) else schema
@@ -156,13 +161,13 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc] # the package is untyped
                     error.stored = built.dump(error.stored)
                     raise
 
-            documented: View = self.alt_response(
+            say = self.alt_response(
                 409,
                 schema=_problem_with(type(built)),
                 content_type=PROBLEM,
                 description="`client_id_reused`: `stored` is the object that stands",
-            )(shown)
-            return marked(documented, CLIENT_ID)
+            )
+            return marked(say(cast("View", shown)), CLIENT_ID)
 
         return decorate
 

@@ -52,9 +52,7 @@ def index(page: PageRequest) -> Page[dict[str, Any]]:
 @allow(Role.PATIENT)
 @blueprint.arguments(DeviceRequest)
 @blueprint.response(200, DeviceSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator]
-    201, schema=DeviceSchema, description="A device that was not known"
-)
+@blueprint.alt_response(201, schema=DeviceSchema, description="A device that was not known")
 def put(report: DeviceReport, device_id: UUID) -> tuple[dict[str, Any], int]:
     """Say what a device is and how reminders reach it.
 

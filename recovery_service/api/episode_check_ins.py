@@ -38,9 +38,7 @@ blueprint = ApiBlueprint(
 @allow(*CARE)
 @blueprint.arguments(StaffCheckInRequest)
 @blueprint.response(201, CheckInAnswerSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
-    200, schema=CheckInAnswerSchema, description="Sent before: as it is stored"
-)
+@blueprint.alt_response(200, schema=CheckInAnswerSchema, description="Sent before: as it is stored")
 @blueprint.idempotent(CheckInSchema)
 def report(new: NewCheckIn, episode_id: UUID) -> Response:
     """Store what the patient, or somebody at home, told on the phone; by the same rules."""

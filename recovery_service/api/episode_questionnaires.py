@@ -74,7 +74,7 @@ def index(page: PageRequest, episode_id: UUID) -> Page[dict[str, Any]]:
 @allow(*CARE)
 @blueprint.arguments(StaffQuestionnaireResponseRequest)
 @blueprint.response(201, QuestionnaireResponseSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
+@blueprint.alt_response(
     200, schema=QuestionnaireResponseSchema, description="Sent before: as it is stored"
 )
 @blueprint.idempotent(QuestionnaireResponseSchema)
@@ -99,7 +99,7 @@ def create(new: NewQuestionnaireResponse, episode_id: UUID) -> tuple[dict[str, A
 @allow(*CARE)
 @blueprint.arguments(FhirQuestionnaireResponse, content_type=FHIR)
 @blueprint.response(201, QuestionnaireResponseSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
+@blueprint.alt_response(
     200, schema=QuestionnaireResponseSchema, description="Sent before: as it is stored"
 )
 @blueprint.idempotent(QuestionnaireResponseSchema)
@@ -130,7 +130,7 @@ def create_fhir(resource: dict[str, Any], episode_id: UUID) -> tuple[dict[str, A
 @allow(*CARE)
 @blueprint.query(FormatArguments)
 @blueprint.response(200, QuestionnaireResponseSchema)
-@blueprint.alt_response(200, schema=FhirBundle, content_type=FHIR)  # type: ignore[untyped-decorator] # the package is untyped
+@blueprint.alt_response(200, schema=FhirBundle, content_type=FHIR)
 def show(wanted: dict[str, str], episode_id: UUID, response_id: UUID) -> Any:
     """Show a response, or as FHIR R4: a Bundle of the QuestionnaireResponse and its score."""
     actor, now, content = current_actor(), request_time(), parts().content

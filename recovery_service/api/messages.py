@@ -70,9 +70,7 @@ def thread(page: PageRequest, episode_id: UUID) -> dict[str, Any]:
 @allow(*CARE)
 @blueprint.arguments(MessageRequest)
 @blueprint.response(201, MessageSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
-    200, schema=MessageSchema, description="Sent before: as it is stored"
-)
+@blueprint.alt_response(200, schema=MessageSchema, description="Sent before: as it is stored")
 @blueprint.idempotent(MessageSchema)
 def reply(new: NewMessage, episode_id: UUID) -> tuple[dict[str, Any], int]:
     """Write to the patient, whose devices are told silently that something is new."""

@@ -56,7 +56,7 @@ def index(page: PageRequest) -> Page[dict[str, Any]]:
 @allow(Role.PATIENT)
 @blueprint.arguments(AdviceResponseRequest)
 @blueprint.response(201, AdviceResponseSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
+@blueprint.alt_response(
     200, schema=AdviceResponseSchema, description="Sent before: as it is stored"
 )
 @blueprint.idempotent(AdviceResponseSchema)

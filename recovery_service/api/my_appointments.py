@@ -64,9 +64,7 @@ def index(page: PageRequest) -> Page[dict[str, Any]]:
 @allow(Role.PATIENT)
 @blueprint.arguments(ResponseRequest)
 @blueprint.response(201, AnsweredSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
-    200, schema=AnsweredSchema, description="Sent before: as it is stored"
-)
+@blueprint.alt_response(200, schema=AnsweredSchema, description="Sent before: as it is stored")
 @blueprint.idempotent(StoredResponseSchema)
 def answer(new: NewResponse, appointment_id: UUID) -> tuple[dict[str, Any], int]:
     """Confirm an appointment, ask for another time, or say that it is booked elsewhere.

@@ -35,7 +35,7 @@ blueprint = ApiBlueprint(
 @blueprint.get("/appointments.ics")
 @allow(Role.PATIENT)
 @blueprint.response(200, content_type="text/calendar")
-@blueprint.alt_response(304, description="Nothing has changed, by `If-None-Match`")  # type: ignore[untyped-decorator] # the package is untyped
+@blueprint.alt_response(304, description="Nothing has changed, by `If-None-Match`")
 def file() -> Response:
     """Give the patient's appointments as an iCalendar (RFC 5545), with their titles."""
     with transaction() as session:

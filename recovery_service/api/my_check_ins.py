@@ -80,9 +80,7 @@ def form_on_day(
 @allow(Role.PATIENT)
 @blueprint.arguments(CheckInRequest)
 @blueprint.response(201, CheckInAnswerSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
-    200, schema=CheckInAnswerSchema, description="Sent before: as it is stored"
-)
+@blueprint.alt_response(200, schema=CheckInAnswerSchema, description="Sent before: as it is stored")
 @blueprint.idempotent(CheckInSchema)
 def report(new: NewCheckIn) -> Response:
     """Store what the patient reports and answer with what to do, and whom to call.

@@ -50,9 +50,7 @@ def index(page: PageRequest) -> dict[str, Any]:
 @allow(Role.PATIENT)
 @blueprint.arguments(MessageRequest)
 @blueprint.response(201, MessageAnswerSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
-    200, schema=MessageAnswerSchema, description="Sent before: as it is stored"
-)
+@blueprint.alt_response(200, schema=MessageAnswerSchema, description="Sent before: as it is stored")
 @blueprint.idempotent(MessageSchema)
 def send(new: NewMessage) -> tuple[dict[str, Any], int]:
     """Write to the care team, and be told at once who reads it when, and whom to call till then.

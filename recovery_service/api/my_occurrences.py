@@ -27,9 +27,7 @@ blueprint = ApiBlueprint(
 @allow(Role.PATIENT)
 @blueprint.arguments(ActionRequest)
 @blueprint.response(201, ActionTakenSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
-    200, schema=ActionTakenSchema, description="Sent before: as it is stored"
-)
+@blueprint.alt_response(200, schema=ActionTakenSchema, description="Sent before: as it is stored")
 @blueprint.idempotent(ActionSchema)
 def take(new: NewAction, occurrence_id: str) -> tuple[ActionTaken, int]:
     """Act on an occurrence, also on one that is still ahead or was missed.

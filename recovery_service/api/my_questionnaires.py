@@ -65,7 +65,7 @@ def index() -> dict[str, Any]:
 @allow(Role.PATIENT)
 @blueprint.arguments(QuestionnaireResponseRequest)
 @blueprint.response(201, QuestionnaireResponseSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
+@blueprint.alt_response(
     200, schema=QuestionnaireResponseSchema, description="Sent before: as it is stored"
 )
 @blueprint.idempotent(QuestionnaireResponseSchema)
@@ -94,7 +94,7 @@ def answer(new: NewQuestionnaireResponse) -> tuple[dict[str, Any], int]:
 @allow(Role.PATIENT)
 @blueprint.arguments(FhirQuestionnaireResponse, content_type=FHIR)
 @blueprint.response(201, QuestionnaireResponseSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
+@blueprint.alt_response(
     200, schema=QuestionnaireResponseSchema, description="Sent before: as it is stored"
 )
 @blueprint.idempotent(QuestionnaireResponseSchema)

@@ -23,7 +23,7 @@ blueprint = ApiBlueprint(
 @blueprint.get("")
 @allow(Role.PATIENT)
 @blueprint.response(200, SignedSafetyRulesSchema, content_type=JWS)
-@blueprint.alt_response(304, description="The phone has them, by `If-None-Match`")  # type: ignore[untyped-decorator] # the package is untyped
+@blueprint.alt_response(304, description="The phone has them, by `If-None-Match`")
 def show() -> Response:
     """Give the rules of the patient's procedure as a signed bundle.
 

@@ -48,7 +48,7 @@ def index(page: PageRequest) -> Page[Questionnaire]:
 @allow(*CLINICIANS, Role.ADMIN)
 @blueprint.arguments(NewQuestionnaireRequest)
 @blueprint.response(201, QuestionnaireSchema)
-@blueprint.alt_response(  # type: ignore[untyped-decorator] # the package is untyped
+@blueprint.alt_response(
     200, schema=QuestionnaireSchema, description="Imported before: as it is stored"
 )
 def create(new: NewQuestionnaire) -> tuple[Questionnaire, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import orjson
@@ -111,7 +112,7 @@ def _answer(all_of_it: Whole, view: Callable[..., Any], *args: Any, **named: Any
         if all_of_it.broken or not all_of_it.kept:
             raise
         response = answer_refusal(refusal)
-        if response.status_code >= 500:  # noqa: PLR2004 - our fault: nothing of it stays
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:  # nothing of it stays
             raise
     return response
 

@@ -15,6 +15,7 @@ carry a form's token and are asked for with a cookie, are left as they are.
 import gzip
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from http import HTTPStatus
 
 import brotli
 from flask import Flask, Response, current_app, request
@@ -51,14 +52,18 @@ def _finish(response: Response) -> Response:
     response.vary.update(_VARY)
     if (language := used_language()) is not None:
         response.headers["Content-Language"] = language
-    if request.method not in _READS or response.status_code != 200 or not _is_text(response):  # noqa: PLR2004
+    if (
+        request.method not in _READS
+        or response.status_code != HTTPStatus.OK
+        or not _is_text(response)
+    ):
         return response
     if _may_be_kept():
         response.headers["Cache-Control"] = "private, no-cache"
     if not response.cache_control.no_store and "ETag" not in response.headers:
         response.set_etag(sha256(response.get_data()).hexdigest()[:32], weak=True)
         response.make_conditional(request)
-    if response.status_code == 200:  # noqa: PLR2004
+    if response.status_code == HTTPStatus.OK:
         _compress(response)
     return response
 
